@@ -7,7 +7,7 @@ Its typed values: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference
 import math
 from collections.abc import Mapping
 from json.encoder import encode_basestring
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from salesflow.numbers import NotANumber, decimal_literal, integer_literal, price_literal
 from salesflow.schema import (
@@ -18,8 +18,7 @@ from salesflow.schema import (
     SEQUENCE_NUMBER_DIGITS,
 )
 
-# Public in effect, though typeshed doesn't list it: the C function with which json writes a string.
-_quote = cast("Any", encode_basestring)
+_quote = encode_basestring
 
 _LITERALS: Final = {"int": integer_literal}
 _COLUMNS: Final = tuple(
@@ -146,7 +145,7 @@ def _order_id(value: Any) -> str:
     if value.__class__ is dict and len(value) == 1:
         text = value.get("S") or value.get("N")
         if text.__class__ is str:
-            return cast("str", text)
+            return text
     raise Refused(f"{KEY_ATTRIBUTE} in the key is neither text nor a number")
 
 
@@ -179,7 +178,7 @@ def _json_value(value: Any) -> str:
     try:
         match descriptor:
             case "S" | "B":
-                return cast("str", _quote(content))
+                return _quote(content)
             case "N":
                 return decimal_literal(content)
             case "BOOL" if content.__class__ is bool:

@@ -36,7 +36,6 @@ _TEXT_ATTRIBUTES: Final = (
     "status",
     "order_ts",
 )
-_NO_EXTRA: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class IllegalTransition(ValueError):
@@ -62,7 +61,7 @@ class Order:
     country: str | None = None
     status: str | None = None
     order_ts: str | None = None
-    extra: Mapping[str, str] = field(default=_NO_EXTRA)
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def with_status(self, status: str) -> "Order":
         """The same order in its next status; raises `IllegalTransition` if it can't be next."""
@@ -131,9 +130,10 @@ def order_id(placed_ms: int, randomness: int, ordinal: int) -> str:
 
 
 def iso_utc(at: datetime) -> str:
-    """ISO 8601 in UTC, ending in Z, with a fraction only where there is one.
+    """ISO 8601 in UTC, to the millisecond, or to the microsecond where that would lose something.
 
-    A time without a zone is taken as UTC. `2025-07-10T14:05:24Z`, `2025-07-10T14:05:24.903000Z`.
+    A time without a zone is taken as UTC. `2025-07-10T14:05:24.903Z`
     """
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at.replace(tzinfo=None).isoformat() + "Z"
+    timespec = "microseconds" if at.microsecond % 1000 else "milliseconds"
+    return at.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"

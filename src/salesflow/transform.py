@@ -30,7 +30,7 @@ _WIDEST_ESCAPE: Final = len(r"\u0000")
 
 
 def transform_batch(event: Mapping[str, Any], log: Log = print) -> Answer:
-    """Answer every record of a Firehose event, once and in order: its changelog row, or its failure.
+    """Answer every record of a Firehose event, once and in order, with its row or as failed.
 
     A record that can't become a row is `ProcessingFailed`, never `Dropped`: Firehose then keeps the
     original under the error prefix. Why it failed goes to `log` as one line of JSON, because an
@@ -116,7 +116,5 @@ def _size(answer: Answer) -> int:
 
 def _log_failure(log: Log, record_id: str, reason: str) -> None:
     log(
-        json.dumps(
-            {"level": "WARNING", "message": FAILED, "recordId": record_id, "reason": reason}
-        )
+        json.dumps({"level": "WARNING", "message": FAILED, "recordId": record_id, "reason": reason})
     )
