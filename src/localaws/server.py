@@ -1,0 +1,194 @@
+"""The local AWS as one process: MiniStack with our services, on one loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from localaws import registry
+from localaws.service import Aws, Service
+from localaws.wire import Wire
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 4566
+READY_SECONDS = 60
+
+
+def utcnow() -> datetime:
+    """The wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+class PortTaken(Exception):
+    """Something listens on the port already."""
+
+
+class LocalAws:
+    """A local AWS in this process.
+
+    MiniStack's state is global to a process, so a process can have one local AWS.
+
+    Args:
+        port: on 127.0.0.1 unless ``host`` says otherwise; 0 takes a free one.
+        data_dir: keeps the state between runs; None forgets it at the end.
+        services: our services' classes; `localaws.services.ALL` by default.
+        turning: False leaves the services' clocks to the caller, who turns them by `step`.
+    """
+
+    def __init__(
+        self,
+        port: int = DEFAULT_PORT,
+        *,
+        host: str = "127.0.0.1",
+        account: str = "000000000000",
+        region: str = "us-east-1",
+        data_dir: Path | None = None,
+        services: Iterable[type[Service]] | None = None,
+        clock: Callable[[], datetime] = utcnow,
+        turning: bool = True,
+    ) -> None:
+        from localaws.services import ALL
+
+        self.host, self.port = host, port or _free_port(host)
+        _check_port(self.host, self.port)
+        self.data_dir = data_dir
+        self.clock = clock
+        self.turning = turning
+        # A server that listens on every address is still reached over loopback from inside.
+        self.reach = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+        self.aws = Aws(f"http://{self.reach}:{self.port}", account, region)
+        registry.configure(self.host, self.port, account, region, data_dir)
+        self.services = [kind(self.aws) for kind in (ALL if services is None else services)]
+        for service in self.services:
+            wire = Wire(service.name, service.operations(), service.error_codes)
+            registry.add_service(service.name, wire, account, region, pass_on=service.passes_on)
+            for resource_type in service.resource_types():
+                registry.add_resource_type(resource_type)
+        self._stop = threading.Event()
+        self._close_port: Callable[[], object] = lambda: None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Serve in a background thread; returns when requests are answered."""
+        self._restore()
+        server = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="localaws-http", daemon=True
+        )
+        server.start()
+        self._threads.append(server)
+        for _ in range(READY_SECONDS * 50):
+            if _answers(self.reach, self.port):
+                break
+            server.join(0.02)
+            if not server.is_alive():
+                raise RuntimeError("the local AWS did not start: its server ended, as logged above")
+        else:
+            raise RuntimeError(f"the local AWS did not answer within {READY_SECONDS} s")
+        if self.turning:
+            for service in self.services:
+                thread = threading.Thread(
+                    target=self._turn, args=(service,), name=f"localaws-{service.name}", daemon=True
+                )
+                thread.start()
+                self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop the services, keep their state if there is a data directory, and close the port."""
+        self._stop.set()
+        for service in self.services:
+            service.wake.set()
+        self._close_port()
+        for thread in reversed(self._threads):
+            thread.join(timeout=30)
+        self._save()
+
+    def step(self, now: datetime | None = None) -> None:
+        """Turn every service's clock to ``now`` and let all that is due happen, in the chain's
+        order, until nothing more is to be done at once."""
+        now = now or self.clock()
+        busy = True
+        while busy:
+            stepped = [service.step(now) for service in self.services]
+            busy = any(stepped)
+
+    def reset(self) -> None:
+        """Forget all state, MiniStack's included."""
+        request = urllib.request.Request(  # noqa: S310 - our own loopback address
+            f"{self.aws.endpoint_url}/_ministack/reset", method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
+        for service in self.services:
+            service.reset()
+
+    async def _serve(self) -> None:
+        config = Config()
+        config.bind = [f"{self.host}:{self.port}"]
+        config.keep_alive_timeout = 75
+        config.graceful_timeout = 1
+        config.accesslog = None
+        config.loglevel = "WARNING"
+        loop, closing = asyncio.get_running_loop(), asyncio.Event()
+        self._close_port = lambda: loop.call_soon_threadsafe(closing.set)
+        await serve(registry.app(), config, shutdown_trigger=closing.wait)
+
+    def _turn(self, service: Service) -> None:
+        while not self._stop.is_set():
+            service.wake.clear()
+            try:
+                busy = service.step(self.clock())
+            except Exception:
+                # A mover that dies would hold up the chain for good: AWS's don't either.
+                log.exception("%s: this step failed and is tried again", service.name)
+                busy = False
+            if not busy:
+                service.wake.wait(service.pause)
+
+    def _state_file(self, service: Service) -> Path | None:
+        return self.data_dir / "localaws" / f"{service.name}.json" if self.data_dir else None
+
+    def _save(self) -> None:
+        for service in self.services:
+            if path := self._state_file(service):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                fresh = path.with_suffix(".new")
+                fresh.write_text(json.dumps(service.snapshot()))
+                fresh.replace(path)
+
+    def _restore(self) -> None:
+        for service in self.services:
+            path = self._state_file(service)
+            if path and path.exists():
+                service.restore(json.loads(path.read_text()))
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(f"{host}:{port} can't be used: {error.strerror}") from error
+
+
+def _answers(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0

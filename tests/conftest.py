@@ -1,0 +1,35 @@
+"""What several areas share: one local AWS per test process, its clock in the tests' hands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from localaws.server import LocalAws
+
+
+@pytest.fixture(scope="session")
+def _served() -> Iterator[LocalAws]:
+    """MiniStack's state is global to a process, so there is one server for all tests of it."""
+    local = LocalAws(0, turning=False)
+    local.start()
+    yield local
+    local.stop()
+
+
+@pytest.fixture
+def local_aws(_served: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    """An empty local AWS. Nothing moves until the test calls ``local_aws.step(now)``.
+
+    The usual AWS environment variables point to it, so any client of the test does too.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _served.aws.endpoint_url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", _served.aws.region)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    yield _served
+    _served.reset()
