@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random as randomness
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -54,7 +53,8 @@ class WriteCounts:
         """All acknowledged writes."""
         return self.inserted + self.changed + self.removed
 
-    def _acknowledge(self, write: Write) -> None:
+    def acknowledge(self, write: Write) -> None:
+        """Count a write."""
         if isinstance(write, Delete):
             self.removed += 1
         elif write.is_new:
@@ -116,7 +116,7 @@ class TableWriter:
 class _Session:
     writer: TableWriter
     source: Iterator[Write]
-    pending: deque[Write] = field(default_factory=deque)
+    pending: list[Write] = field(default_factory=list)
     counts: WriteCounts = field(default_factory=WriteCounts)
     failures_in_a_row: int = 0
     # How many of the pending writes go one by one, because one of them was refused.
@@ -132,12 +132,9 @@ class _Session:
                 raise WriteTimeout(f"time limit of {limit:g} s reached", self.counts)
             before = self.counts.writes
             try:
-                left = self._send(batch)
+                self._send(batch)
             except client_error as error:
-                self._put_back(batch)
                 self._weigh(error, batch)
-            else:
-                self._put_back(left)
             if self.counts.writes > before:
                 failing_since = None
                 self.writer.on_progress(replace(self.counts))
@@ -148,40 +145,39 @@ class _Session:
         return self.counts
 
     def _next_batch(self) -> list[Write]:
-        """The earliest writes of distinct orders; a second write of an order waits for the next."""
+        """The earliest writes of distinct orders; a second write of an order waits for the next.
+
+        They stay pending, in their place, until they are acknowledged.
+        """
         wanted = self.writer.lookahead - len(self.pending)
         self.pending.extend(islice(self.source, max(0, wanted)))
         size = 1 if self.singly else BATCH_SIZE
         batch: dict[str, Write] = {}
-        waiting: deque[Write] = deque()
         for write in self.pending:
-            if len(batch) < size and write.orderid not in batch:
+            if write.orderid not in batch:
                 batch[write.orderid] = write
-            else:
-                waiting.append(write)
-        self.pending = waiting
+                if len(batch) == size:
+                    break
         return list(batch.values())
 
-    def _put_back(self, writes: list[Write]) -> None:
-        self.pending.extendleft(reversed(writes))
-
-    def _send(self, batch: list[Write]) -> list[Write]:
-        """Send a batch; returns what DynamoDB didn't process."""
+    def _send(self, batch: list[Write]) -> None:
+        """Send a batch, and note what DynamoDB processed of it."""
         table = self.writer.table
         answer = self.writer.client.batch_write_item(
             RequestItems={table: [_request(write) for write in batch]}
         )
         self.counts.batches += 1
         left = {_orderid(request) for request in answer.get("UnprocessedItems", {}).get(table, [])}
-        for write in batch:
-            if write.orderid not in left:
-                self.counts._acknowledge(write)
-        self.singly = max(0, self.singly - len(batch) + len(left))
+        done = {write.orderid: write for write in batch if write.orderid not in left}
+        for write in done.values():
+            self.counts.acknowledge(write)
+        # Of each order, only its earliest pending write was sent.
+        self.pending = [w for w in self.pending if done.get(w.orderid) is not w]
+        self.singly = max(0, self.singly - len(done))
         if left:
             self._count_failure()
         else:
             self.failures_in_a_row = 0
-        return [write for write in batch if write.orderid in left]
 
     def _weigh(self, error: Any, batch: list[Write]) -> None:
         """Decide what a refused request means: try again, look for the culprit, or give up."""
