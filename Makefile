@@ -1,0 +1,50 @@
+# Everything here works from a fresh clone: Python >= 3.11, make and a package index are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# uv takes the interpreter it is given and downloads none.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check fix bench docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(VENV)/.locked ## the environment in .venv, from the lock file
+
+# uv itself is one of the locked packages, so a sync keeps it.
+$(VENV)/.locked: uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Salesflow needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv sync --locked --quiet
+	@touch $@
+
+demo: env ## the whole pipeline on this machine (ONCE=1: stop at the end)
+	@$(BIN)/python -m salesflow.demo $(if $(ONCE),--once)
+
+test: env ## all tests that need no Docker and no browser that isn't there
+	@$(BIN)/pytest -n 2 --dist loadfile
+
+check: env ## formatting, lint, types, templates, generated docs, lock file: verifies, never fixes
+	@$(BIN)/uv lock --check --quiet
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint infra/cloudformation/*.yaml
+	@$(BIN)/python docs/generate.py --check
+
+fix: env ## formats, and mends what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: env ## writes the generated pages
+	@$(BIN)/python docs/generate.py
+
+bench: env ## the benchmarks: a table, and build/bench.json
+	@$(BIN)/python -m bench
+
+clean: ## removes what the targets made
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
