@@ -30,7 +30,7 @@ def parse_decimal(text: str) -> Decimal:
     any script.
     """
     if not _NUMBER.fullmatch(text):
-        raise NotANumber(f"{_shown(text)} is not a number")
+        raise NotANumber(f"{shown(text)} is not a number")
     return Decimal(text)
 
 
@@ -41,10 +41,10 @@ def integer_literal(text: str) -> str:
     number = parse_decimal(text)
     # Compared before it is converted: int() of 1E+999999999 would never return.
     if not INT_MIN <= number <= INT_MAX:
-        raise NotANumber(f"{_shown(text)} doesn't fit int")
+        raise NotANumber(f"{shown(text)} doesn't fit int")
     whole = int(number)
     if whole != number:
-        raise NotANumber(f"{_shown(text)} is not a whole number")
+        raise NotANumber(f"{shown(text)} is not a whole number")
     return str(whole)
 
 
@@ -59,7 +59,7 @@ def price_literal(text: str) -> str:
     if significant == "0":
         return "0"
     if exponent < -PRICE_SCALE or len(significant.lstrip("0")) + exponent > _WHOLE_DIGITS:
-        raise NotANumber(f"{_shown(text)} doesn't fit {PRICE_TYPE}")
+        raise NotANumber(f"{shown(text)} doesn't fit {PRICE_TYPE}")
     return format(Decimal((sign, tuple(map(int, significant)), exponent)), "f")
 
 
@@ -70,5 +70,6 @@ def decimal_literal(text: str) -> str:
     return str(parse_decimal(text))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Text as a message may quote it: never much of it."""
     return repr(text) if len(text) <= 40 else repr(text[:37] + "...")
