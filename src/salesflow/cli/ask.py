@@ -1,0 +1,97 @@
+"""Commands that read: ``query`` and ``status``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import boto3
+import typer
+from rich.table import Table
+
+from salesflow.cli.context import Deployment, output, speech
+from salesflow.queries import Answer, ask
+
+_NUMBERS = {"tinyint", "smallint", "integer", "bigint", "float", "double", "decimal"}
+
+
+class Format(StrEnum):
+    """How the rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def query(
+    context: typer.Context,
+    sql: Annotated[str, typer.Argument(help="One Athena statement; `-` reads it from stdin.")],
+    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="For the next question mark in the statement, as an SQL literal."),
+    ] = None,
+) -> None:
+    """Ask Athena a question."""
+    deployment: Deployment = context.obj
+    answer = ask(
+        boto3.client("athena"),
+        sys.stdin.read() if sql == "-" else sql,
+        database=deployment.outputs["DatabaseName"],
+        workgroup=deployment.outputs["WorkGroupName"],
+        parameters=parameter or (),
+    )
+    rows = _PRINTERS[form](answer)
+    speech.print(
+        f"{rows:,} rows, {answer.scanned_bytes:,} bytes scanned, {answer.seconds:.2f} s",
+        style="dim",
+    )
+
+
+def _print_table(answer: Answer) -> int:
+    table = Table(header_style="bold")
+    for name, kind in answer.columns:
+        table.add_column(name, justify="right" if kind in _NUMBERS else "left", overflow="fold")
+    for row in answer.rows:
+        table.add_row(*("[dim]NULL[/]" if value is None else _plain(value) for value in row))
+    output.print(table)
+    return table.row_count
+
+
+def _plain(text: str) -> str:
+    """Text that rich shows as it is: brackets in data are not markup."""
+    return text.replace("[", r"\[")
+
+
+def _print_csv(answer: Answer) -> int:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(name for name, _ in answer.columns)
+    count = 0
+    for row in answer.rows:
+        writer.writerow("" if value is None else value for value in row)
+        count += 1
+    return count
+
+
+def _print_json(answer: Answer) -> int:
+    """A list of objects. Numbers stay text, as Athena gives them, so that no digit is lost."""
+    names = [name for name, _ in answer.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+    json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+    return len(rows)
+
+
+_PRINTERS = {
+    Format.TABLE: _print_table,
+    Format.CSV: _print_csv,
+    Format.JSON: _print_json,
+}
+
+
+def status(context: typer.Context) -> None:
+    """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
+    raise NotImplementedError(context)

@@ -1,0 +1,214 @@
+"""``python -m salesflow.demo``: boot, deploy, generate, ingest, report, show; then stay up.
+
+Everything is done as a user does it: the DAGs are triggered in Airflow, the answers are read
+from Athena and S3. Writes ``build/demo.json``; the exit status is 0 only if all of it worked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import httpx
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from salesflow.demo import screen
+from salesflow.demo.airflow_api import AirflowApi, RunFailed
+from salesflow.demo.figures import Figures, read_figures, read_report
+from salesflow.demo.processes import (
+    AIRFLOW_PORT,
+    AWS_PORT,
+    CannotStart,
+    chosen_port,
+    start_airflow,
+    start_local_aws,
+)
+from salesflow.deployment import StackMissing, deployment_prefix, stack_outputs
+from salesflow.local import ROOT, aws_environment
+from salesflow.queries import QueryFailed
+
+STAGE = "dev"
+ORDERS = 5_000
+DAYS = 30
+SEED = 1
+BUFFER_SECONDS = 2
+RUN_SECONDS = 600
+
+_EXPECTED = (
+    BotoCoreError,
+    CannotStart,
+    ClientError,
+    QueryFailed,
+    RunFailed,
+    StackMissing,
+    httpx.HTTPError,
+)
+
+
+@dataclass
+class Outcome:
+    """What ``build/demo.json`` says. Times are in seconds."""
+
+    ok: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+    orders_written: int = 0
+    changes_written: int = 0
+    rows_delivered: int = 0
+    rows_quarantined: int = 0
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    airflow_url: str = ""
+    error: str | None = None
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+class Demo:
+    """One demonstration, step by step."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.outcome = Outcome()
+        self.outcome.seconds["environment"] = round(time.time() - started, 1)
+        self.servers = ExitStack()
+        self.password = ""
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Iterator[screen.Watch]:
+        """Time a step and show how it goes."""
+        begin = time.monotonic()
+        with screen.step(title) as watch:
+            yield watch
+            self.outcome.seconds[name] = round(time.monotonic() - begin, 1)
+
+    def run(self) -> None:
+        """All steps; raises what goes wrong."""
+        self._boot()
+        self._deploy()
+        self._generate()
+        self._ingest()
+        self._report()
+        figures = self._check()
+        self.outcome.seconds["total"] = round(time.time() - self.started, 1)
+        self.outcome.ok = True
+        screen.show_figures(figures)
+
+    def _boot(self) -> None:
+        with self.step("boot", "starting the local AWS and Airflow"):
+            aws_port, airflow_port = chosen_port(*AWS_PORT), chosen_port(*AIRFLOW_PORT)
+            endpoint_url = f"http://127.0.0.1:{aws_port}"
+            self.outcome.airflow_url = f"http://127.0.0.1:{airflow_port}"
+            home = ROOT / "build" / "demo" / f"airflow-{os.getpid()}"
+            logs = ROOT / "build" / "demo"
+            aws = start_local_aws(aws_port, logs / "aws.log")
+            self.servers.callback(aws.stop)
+            airflow, self.password = start_airflow(
+                airflow_port, endpoint_url, home, logs / "airflow.log"
+            )
+            self.servers.callback(airflow.stop)
+            os.environ.update(aws_environment(endpoint_url))
+            aws.wait_for(f"{endpoint_url}/_ministack/health")
+            airflow.wait_for(f"{self.outcome.airflow_url}/api/v2/monitor/health")
+            self.airflow = AirflowApi(self.outcome.airflow_url, self.password)
+            self.airflow.wait_for_dag("deploy_pipeline", seconds=120)
+
+    def _deploy(self) -> None:
+        with self.step("deploy", "deploying the CloudFormation stacks") as watch:
+            run = self.airflow.trigger(
+                "deploy_pipeline",
+                {
+                    "stage": STAGE,
+                    "buffer_interval_seconds": BUFFER_SECONDS,
+                    "transform_buffer_interval_seconds": 0,
+                },
+            )
+            self.airflow.wait(run, RUN_SECONDS, watch)
+
+    def _generate(self) -> None:
+        with self.step("generate", f"writing {ORDERS:,} orders of {DAYS} days") as watch:
+            run = self.airflow.trigger(
+                "generate_orders", {"stage": STAGE, "orders": ORDERS, "days": DAYS, "seed": SEED}
+            )
+            self.airflow.wait(run, RUN_SECONDS, watch)
+            written = self.airflow.result(run, "write_orders")
+            self.outcome.orders_written = written["orders"]
+            self.outcome.changes_written = written["changes"]
+
+    def _ingest(self) -> None:
+        with self.step("ingest", "waiting for the delivery, crawling, checking") as watch:
+            run = self.airflow.run_after_assets("ingest_orders", seconds=60)
+            self.airflow.wait(run, RUN_SECONDS, watch)
+
+    def _report(self) -> None:
+        # The history ends now, so yesterday is its last whole day.
+        day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+        with self.step("report", f"reporting {day}") as watch:
+            run = self.airflow.trigger("daily_sales_reports", {"stage": STAGE, "day": day})
+            self.airflow.wait(run, RUN_SECONDS, watch)
+            self.outcome.reports = [
+                {key: report[key] for key in ("name", "s3_uri", "rows")}
+                for report in self.airflow.results(run, "run_report")
+            ]
+
+    def _check(self) -> Figures:
+        prefix = deployment_prefix(STAGE)
+        outputs = stack_outputs(boto3.client("cloudformation"), prefix)
+        figures = read_figures(outputs)
+        self.outcome.rows_delivered = figures.changes_delivered
+        self.outcome.rows_quarantined = figures.quarantined
+        arrived = figures.changes_delivered + figures.quarantined
+        if arrived != self.outcome.changes_written:
+            raise RunFailed(
+                f"{self.outcome.changes_written} changes were written, {arrived} have arrived"
+            )
+        for report in self.outcome.reports:
+            screen.show_report(report["s3_uri"], read_report(report["s3_uri"]))
+        return figures
+
+
+def main(
+    once: Annotated[bool, typer.Option("--once", help="Stop everything at the end.")] = False,
+) -> None:
+    """The whole pipeline on this machine."""
+    # Ctrl-C and a polite kill end the demo the same way: its servers are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    demo = Demo(float(os.environ.get("SALESFLOW_STARTED") or time.time()))
+    with demo.servers:
+        try:
+            demo.run()
+        except _EXPECTED as error:
+            demo.outcome.error = str(error)
+            screen.show_error(str(error))
+        except KeyboardInterrupt:
+            demo.outcome.error = "stopped"
+        demo.outcome.write(ROOT / "build" / "demo.json")
+        if demo.outcome.ok:
+            screen.show_end(demo.outcome.seconds, demo.outcome.airflow_url, demo.password, once)
+            if not once:
+                wait_for_ctrl_c()
+    sys.exit(0 if demo.outcome.ok else 1)
+
+
+def wait_for_ctrl_c() -> None:
+    """Do nothing until the user has seen enough."""
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        screen.say("stopping")
+
+
+if __name__ == "__main__":
+    typer.run(main)

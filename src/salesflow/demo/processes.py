@@ -1,0 +1,163 @@
+"""The demo's two servers: each in its own process group, so that none of its children is left."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from salesflow.local import airflow_environment, aws_environment
+
+AWS_PORT = ("SALESFLOW_AWS_PORT", 4566)
+AIRFLOW_PORT = ("SALESFLOW_AIRFLOW_PORT", 8080)
+_START_SECONDS = 180
+_STOP_SECONDS = 20
+
+
+class CannotStart(Exception):
+    """A server didn't come up; the message says which, and why."""
+
+
+@dataclass
+class Server:
+    """A server process and the group that it leads."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    _log_file: IO[bytes] = field(repr=False)
+
+    @classmethod
+    def start(
+        cls, name: str, command: list[str], log: Path, environment: Mapping[str, str]
+    ) -> Server:
+        """Start a server that writes to ``log``."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log_file = log.open("wb")
+        process = subprocess.Popen(
+            command,
+            env=os.environ | dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            # The members of a group of its own get no Ctrl-C, and can be ended together.
+            start_new_session=True,
+        )
+        return cls(name, log, process, log_file)
+
+    def check(self) -> None:
+        """Raise `CannotStart` with the end of the log if the server has ended."""
+        if self.process.poll() is not None:
+            tail = self.log.read_text(errors="replace").strip().splitlines()[-5:]
+            raise CannotStart(
+                f"{self.name} ended with status {self.process.returncode}: "
+                + "\n".join(tail)
+                + f"\n(all of it: {self.log})"
+            )
+
+    def wait_for(self, url: str) -> None:
+        """Wait until ``url`` answers with a success."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if httpx.get(url, timeout=5).is_success:
+                    return
+            except httpx.TransportError:
+                pass  # not yet: the deadline says when it is too late
+            time.sleep(0.3)
+        raise CannotStart(f"{self.name} didn't answer within {_START_SECONDS} s (see {self.log})")
+
+    def stop(self) -> None:
+        """End the whole group: first asked, then forced."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if not _signal_group(self.process.pid, sign):
+                break
+            deadline = time.monotonic() + _STOP_SECONDS
+            while time.monotonic() < deadline and _group_lives(self.process):
+                time.sleep(0.1)
+        self.process.wait()
+        self._log_file.close()
+
+
+def _signal_group(group: int, sign: int) -> bool:
+    try:
+        os.killpg(group, sign)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _group_lives(leader: subprocess.Popen[bytes]) -> bool:
+    leader.poll()  # a dead leader that isn't reaped would keep the group alive
+    return _signal_group(leader.pid, 0)
+
+
+def chosen_port(variable: str, default: int) -> int:
+    """The port that a variable names, or the default.
+
+    Raises:
+        CannotStart: it is taken, or no port; names the variable that changes it.
+    """
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise CannotStart(f"{variable}={text} is not a port")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            raise CannotStart(
+                f"port {text} is taken: {error.strerror}. Set {variable} to a free one, "
+                f"for example {variable}={_free_port()} make demo"
+            ) from error
+    return int(text)
+
+
+def start_local_aws(port: int, log: Path) -> Server:
+    """The local AWS, empty; its state is forgotten when it stops."""
+    command = [sys.executable, "-m", "localaws", "--port", str(port)]
+    return Server.start("the local AWS", command, log, {})
+
+
+def start_airflow(port: int, endpoint_url: str, home: Path, log: Path) -> tuple[Server, str]:
+    """Airflow with all its parts; returns it and the admin's password, made up for this run."""
+    home.mkdir(parents=True, exist_ok=True)
+    password = secrets.token_urlsafe(12)
+    passwords = home / "passwords.json"
+    passwords.write_text(f'{{"admin": "{password}"}}\n')
+    passwords.chmod(0o600)
+    settings = {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        # Tasks report to this address; without it they call port 8080.
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+        "AIRFLOW__CORE__FERNET_KEY": "",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+    }
+    environment = aws_environment(endpoint_url) | airflow_environment(endpoint_url, home) | settings
+    command = [sys.executable, "-m", "airflow", "standalone"]
+    return Server.start("Airflow", command, log, environment), password
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

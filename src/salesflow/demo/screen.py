@@ -1,0 +1,94 @@
+"""What the demo shows in the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from salesflow.demo.figures import Figures, Rows
+
+Watch = Callable[[Mapping[str, str]], None]
+
+_ROWS_SHOWN = 8
+_console = Console(highlight=False)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Watch]:
+    """Show a step while it runs, with its Airflow tasks, and its time when it is done."""
+    begin = time.monotonic()
+    with _console.status(f"[bold]{title}") as status:
+
+        def watch(tasks: Mapping[str, str]) -> None:
+            count = Counter(tasks.values())
+            running = [task for task, state in tasks.items() if state in {"running", "deferred"}]
+            detail = f"{count['success'] + count['skipped']}/{len(tasks)} tasks"
+            if running:
+                detail += f", {', '.join(running)}"
+            status.update(f"[bold]{title}[/]  [dim]{detail}[/]")
+
+        yield watch
+    _console.print(f"[green]✓[/] {title}  [dim]{time.monotonic() - begin:.1f} s[/]")
+
+
+def show_report(s3_uri: str, rows: Rows) -> None:
+    """The first rows of a report, and where the rest lies."""
+    header, *body = rows
+    table = Table(title=s3_uri, title_justify="left", title_style="cyan", header_style="bold")
+    for column in header:
+        numeric = bool(body) and all(_is_number(row[header.index(column)]) for row in body)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+    for row in body[:_ROWS_SHOWN]:
+        table.add_row(*(value.replace("[", r"\[") for value in row))
+    if len(body) > _ROWS_SHOWN:
+        table.caption = f"the first {_ROWS_SHOWN} of {len(body):,} rows"
+    _console.print()
+    _console.print(table)
+
+
+def show_figures(figures: Figures) -> None:
+    """The totals, and what they would be without the pipeline's care."""
+    table = Table(show_header=False, box=None)
+    table.add_row("changes delivered to S3", f"{figures.changes_delivered:,}")
+    table.add_row("quarantined", f"{figures.quarantined:,}")
+    table.add_row("orders as they are now", f"{figures.orders:,}")
+    table.add_row("their revenue", f"${figures.revenue:,.2f}")
+    table.add_row("[dim]a plain sum over the changes[/]", f"[dim]${figures.naive_revenue:,.2f}[/]")
+    _console.print()
+    _console.print(table)
+
+
+def show_end(seconds: Mapping[str, float], airflow_url: str, password: str, once: bool) -> None:
+    """How long it took, and where to go from here."""
+    parts = ", ".join(f"{name} {value:g}" for name, value in seconds.items() if name != "total")
+    _console.print(f"\n[bold green]done in {seconds['total']:g} s[/] [dim]({parts})[/]")
+    if not once:
+        _console.print(
+            Panel.fit(
+                f"Airflow    [bold]{airflow_url}[/]   user admin   password [bold]{password}[/]\n"
+                'a shell    eval "$(.venv/bin/salesflow aws --print-env)" '
+                "&& .venv/bin/salesflow query 'SELECT …'\n"
+                "[dim]Ctrl-C stops everything.[/]"
+            )
+        )
+
+
+def show_error(message: str) -> None:
+    """What went wrong."""
+    _console.print("[bold red]failed:[/] ", end="")
+    _console.print(message, markup=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """A remark."""
+    _console.print(f"[dim]{message}[/]")
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).removeprefix("-").isdigit()

@@ -1,0 +1,111 @@
+"""Ad-hoc questions to Athena: submit, wait, and read the answer page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from salesflow.patience import Patience
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+
+Row = tuple[str | None, ...]
+
+
+class QueryFailed(Exception):
+    """Athena refused, failed or cancelled a query; the message is Athena's."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query that succeeded.
+
+    Attributes:
+        columns: names and Athena types, in order.
+        rows: the values as Athena prints them, None for NULL; read once, page by page.
+        scanned_bytes: what the query read, and is charged for (10 MB at least).
+        seconds: how long Athena worked on it.
+        output: S3 URI of the result file.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: Iterator[Row]
+    scanned_bytes: int
+    seconds: float
+    output: str
+
+
+def ask(
+    client: AthenaClient,
+    sql: str,
+    *,
+    database: str,
+    workgroup: str,
+    parameters: Sequence[str] = (),
+    patience: Patience | None = None,
+) -> Answer:
+    """Run one statement and wait for it.
+
+    Args:
+        parameters: for the statement's question marks, as SQL literals.
+        patience: how long to wait; 30 minutes, Athena's own limit for a query, by default.
+
+    Raises:
+        QueryFailed: with Athena's reason.
+        TimeoutError: the query was still running; it is stopped.
+    """
+    arguments = {"ExecutionParameters": list(parameters)} if parameters else {}
+    query_id = client.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": database},
+        WorkGroup=workgroup,
+        **arguments,  # type: ignore[arg-type]
+    )["QueryExecutionId"]
+
+    def finished() -> str | None:
+        state = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"][
+            "State"
+        ]
+        return None if state in {"QUEUED", "RUNNING"} else state
+
+    try:
+        (patience or Patience(interval=0.2)).wait(f"query {query_id}", finished)
+    except (TimeoutError, KeyboardInterrupt):
+        client.stop_query_execution(QueryExecutionId=query_id)
+        raise
+    execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+    if execution["Status"]["State"] != "SUCCEEDED":
+        raise QueryFailed(execution["Status"].get("StateChangeReason", "no reason was given"))
+    columns, rows = _read(client, query_id, header=execution["StatementType"] == "DML")
+    statistics = execution["Statistics"]
+    return Answer(
+        columns=columns,
+        rows=rows,
+        scanned_bytes=statistics.get("DataScannedInBytes", 0),
+        seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        output=execution["ResultConfiguration"].get("OutputLocation", ""),
+    )
+
+
+def _read(
+    client: AthenaClient, query_id: str, *, header: bool
+) -> tuple[tuple[tuple[str, str], ...], Iterator[Row]]:
+    """The columns, and the rows without the header line that Athena puts first for a SELECT."""
+    pages = iter(client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
+    first = next(pages)["ResultSet"]
+    info = first.get("ResultSetMetadata", {}).get("ColumnInfo", [])
+
+    def rows() -> Iterator[Row]:
+        page, skip = first, 1 if header else 0
+        while True:
+            for row in page.get("Rows", [])[skip:]:
+                yield tuple(cell.get("VarCharValue") for cell in row.get("Data", []))
+            skip = 0
+            following = next(pages, None)
+            if following is None:
+                return
+            page = following["ResultSet"]
+
+    return tuple((column["Name"], column["Type"]) for column in info), rows()
