@@ -16,7 +16,7 @@ from salesflow.orders import (
     iso_utc,
     order_id,
 )
-from salesflow.schema import KNOWN_NAMES, ORDER_ATTRIBUTES
+from salesflow.schema import ORDER_ATTRIBUTES
 
 
 def an_order(status: str | None = "placed") -> Order:
@@ -104,7 +104,3 @@ def test_the_catalogue_has_unique_products_at_the_asked_prices() -> None:
     assert {"Laptop", "Phone", "Tablet", "Headphones", "Charger"} <= set(names)
     assert all(10 <= product.list_price <= 500 for product in CATALOGUE)
     assert all(product.opening_stock > product.reorder_point > 0 for product in CATALOGUE)
-
-
-def test_names_of_the_schema_are_fit_for_the_catalogue() -> None:
-    assert all(name == name.lower() for name in KNOWN_NAMES)
