@@ -7,20 +7,25 @@ one gets its value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from botocore.exceptions import ClientError
 
 from salesflow.packaging import LambdaPackage
+from salesflow.patience import Patience
 from salesflow.stack_state import find_stack
+from salesflow.stacks import DeployResult, deploy_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
+
+Connect = Callable[[str], Any]
+"""Makes the client of an AWS service: ``boto3.Session().client``, or that of an Airflow hook."""
 
 STACKS: Final = ("storage", "streaming", "analytics", "monitoring")
 """In the order in which they are deployed; deleted in the reverse order."""
@@ -56,6 +61,11 @@ def deployment_prefix(stage: str) -> str:
 def stack_name(prefix: str, stack: str) -> str:
     """Name of one of the ``STACKS`` of a deployment."""
     return f"{prefix}-{stack}"
+
+
+def crawler_name(prefix: str) -> str:
+    """Name of a deployment's crawler, which is known before its stack is there."""
+    return f"{prefix}-orders-changelog"
 
 
 def stack_outputs(
@@ -179,6 +189,69 @@ def crawler_is_idle(client: GlueClient, crawler: str) -> bool:
         return client.get_crawler(Name=crawler)["Crawler"]["State"] == "READY"
     except client.exceptions.EntityNotFoundException:
         return True
+
+
+def await_idle_crawler(connect: Connect, crawler: str, patience: Patience) -> None:
+    """Wait until a crawler runs no longer: Glue doesn't update or delete one that runs."""
+    glue = connect("glue")
+    patience.wait(
+        f"the crawler {crawler} to end its run",
+        lambda: True if crawler_is_idle(glue, crawler) else None,
+    )
+
+
+def deploy_all(
+    connect: Connect,
+    stage: str,
+    templates: Mapping[str, str],
+    packages: Sequence[LambdaPackage],
+    overrides: Mapping[str, str] | None = None,
+    *,
+    preview: bool = False,
+    patience: Patience | None = None,
+) -> list[DeployResult]:
+    """Deploy all stacks in order, each with the outputs of those before it, and wait.
+
+    Args:
+        templates: stack → body, see ``read_templates``.
+        overrides: values of parameters of any of the stacks, without Stage.
+        preview: show what would change. It ends at the first stack whose parameters come from
+            one that isn't there yet.
+
+    Raises:
+        ParameterError: before anything is deployed.
+        StackFailed, TemplateTooLarge, TimeoutError: as ``deploy_stack``.
+    """
+    patience = patience or Patience()
+    client, prefix = connect("cloudformation"), deployment_prefix(stage)
+    by_stack = overrides_by_stack(templates, dict(overrides or {}) | {"Stage": stage})
+    results: list[DeployResult] = []
+    outputs: dict[str, str] = code_parameters(packages)
+    for stack in STACKS:
+        try:
+            parameters = parameters_for(templates[stack], outputs, by_stack[stack])
+        except ParameterError:
+            if preview and results:
+                break
+            raise
+        if not preview:
+            if stack == "streaming":
+                upload_artefacts(connect("s3"), outputs["ArtefactBucketName"], packages)
+            if stack == "analytics":
+                await_idle_crawler(connect, crawler_name(prefix), patience)
+        result = deploy_stack(
+            client,
+            stack_name(prefix, stack),
+            templates[stack],
+            parameters,
+            tags={"salesflow:stage": stage},
+            preview=preview,
+            patience=patience,
+        )
+        results.append(result)
+        if find_stack(client, stack_name(prefix, stack)) is not None:
+            outputs |= stack_outputs(client, prefix, [stack])
+    return results
 
 
 def _object_exists(client: S3Client, bucket: str, key: str) -> bool:
