@@ -14,6 +14,7 @@ from salesflow.generator import history
 from salesflow.writer import TableWriter, connect
 
 _SPARE_SECONDS = 5.0
+_LANES = 4
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     writer = TableWriter(
         client=connect(),
         table=os.environ["ORDERS_TABLE"],
+        lanes=_LANES,
         time_limit_seconds=context.get_remaining_time_in_millis() / 1000 - _SPARE_SECONDS,
     )
     counts = writer.write(writes)

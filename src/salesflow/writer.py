@@ -10,10 +10,12 @@ from __future__ import annotations
 import random as randomness
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from salesflow.lanes import spread
 from salesflow.orders import Delete, Put, Write
 from salesflow.schema import KEY_ATTRIBUTE
 
@@ -67,8 +69,11 @@ class WriteError(Exception):
     """Not everything was written. `counts` says what was."""
 
     def __init__(self, message: str, counts: WriteCounts) -> None:
-        super().__init__(f"{message} ({counts.writes} writes were acknowledged)")
+        super().__init__(message)
         self.counts = counts
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} ({self.counts.writes} writes were acknowledged)"
 
 
 class OrderRefused(WriteError):
@@ -89,8 +94,9 @@ class TableWriter:
 
     `time_limit_seconds` bounds a whole `write`, `stall_limit_seconds` the time without a single
     acknowledgement. `lookahead` is how many writes may be drawn before the first is sent: 1 sends
-    each as soon as it comes. `on_progress` gets the counts after every batch. `clock`, `sleep` and
-    `random` are time in seconds, waiting, and a number in [0, 1).
+    each as soon as it comes. `lanes` is how many batches may be on their way at once; each has its
+    own orders. `on_progress` gets the counts after every batch. `clock`, `sleep` and `random` are
+    time in seconds, waiting, and a number in [0, 1).
     """
 
     client: DynamoDBClient
@@ -98,6 +104,7 @@ class TableWriter:
     time_limit_seconds: float | None = None
     stall_limit_seconds: float = 300.0
     lookahead: int = 4 * BATCH_SIZE
+    lanes: int = 1
     on_progress: Callable[[WriteCounts], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -109,20 +116,46 @@ class TableWriter:
         Raises `OrderRefused`, `WriteTimeout`, or the client's error, which then carries a note
         with the number of acknowledged writes.
         """
-        return _Session(self, iter(writes)).run()
+        sessions: list[_Session] = []
+        reporting = Lock()
+
+        def report() -> None:
+            with reporting:
+                self.on_progress(_total(sessions))
+
+        def work(share: Iterator[Write]) -> None:
+            session = _Session(self, share, report)
+            sessions.append(session)
+            session.run()
+
+        try:
+            if self.lanes == 1:
+                work(iter(writes))
+            else:
+                spread(writes, self.lanes, work)
+        except WriteError as error:
+            error.counts = _total(sessions)
+            raise
+        except self.client.exceptions.ClientError as error:
+            error.add_note(f"{_total(sessions).writes} writes were acknowledged before that")
+            raise
+        return _total(sessions)
 
 
 @dataclass(slots=True)
 class _Session:
+    """The writing of one lane."""
+
     writer: TableWriter
     source: Iterator[Write]
+    report: Callable[[], None]
     pending: list[Write] = field(default_factory=list)
     counts: WriteCounts = field(default_factory=WriteCounts)
     failures_in_a_row: int = 0
     # How many of the pending writes go one by one, because one of them was refused.
     singly: int = 0
 
-    def run(self) -> WriteCounts:
+    def run(self) -> None:
         client_error = self.writer.client.exceptions.ClientError
         started = self.writer.clock()
         failing_since: float | None = None
@@ -137,12 +170,11 @@ class _Session:
                 self._weigh(error, batch)
             if self.counts.writes > before:
                 failing_since = None
-                self.writer.on_progress(replace(self.counts))
+                self.report()
             if self.failures_in_a_row:
                 now = self.writer.clock()
                 failing_since = now if failing_since is None else failing_since
                 self._back_off(now - failing_since)
-        return self.counts
 
     def _next_batch(self) -> list[Write]:
         """The earliest writes of distinct orders; a second write of an order waits for the next.
@@ -185,7 +217,6 @@ class _Session:
         if code in _RETRYABLE:
             self._count_failure()
         elif code != "ValidationException":
-            error.add_note(f"{self.counts.writes} writes were acknowledged before that")
             raise error
         elif len(batch) == 1:
             reason = error.response["Error"].get("Message", code)
@@ -208,6 +239,15 @@ class _Session:
             raise WriteTimeout(f"nothing was acknowledged for {limit:g} s", self.counts)
         longest = _BASE_DELAY_SECONDS * 2 ** min(self.failures_in_a_row, 16)
         self.writer.sleep(self.writer.random() * min(_MAX_DELAY_SECONDS, longest))
+
+
+def _total(sessions: list[_Session]) -> WriteCounts:
+    return WriteCounts(
+        **{
+            counter.name: sum(getattr(session.counts, counter.name) for session in sessions)
+            for counter in fields(WriteCounts)
+        }
+    )
 
 
 def _request(write: Write) -> WriteRequestTypeDef:

@@ -219,3 +219,41 @@ def test_progress_is_told_after_every_batch(writer: Callable[..., TableWriter]) 
     seen: list[int] = []
     writer(on_progress=lambda counts: seen.append(counts.inserted)).write(puts(60))
     assert seen == [25, 50, 60]
+
+
+def test_lanes_keep_the_order_of_every_order(
+    table: Table, writer: Callable[..., TableWriter]
+) -> None:
+    chance = seeded("lanes")
+    table.faults = [
+        lambda requests: [request for request in requests if chance.random() < 0.3]
+    ] * 30
+    writes = list(history(orders=300, days=40, until=NOW, seed=5))
+    seen: list[int] = []
+    counts = writer(lanes=3, on_progress=lambda counts: seen.append(counts.writes)).write(writes)
+    assert lives(table.log) == lives([(w.orderid, status_of(w)) for w in writes])
+    assert counts.writes == len(writes) == seen[-1]
+    assert seen == sorted(seen)
+
+
+def test_a_lane_that_fails_leaves_nothing_before_it_unwritten(
+    table: Table, writer: Callable[..., TableWriter]
+) -> None:
+    table.poison = {"300"}
+    with pytest.raises(OrderRefused, match="order 300 was refused") as error:
+        writer(lanes=3).write(puts(5000))
+    assert {f"{number:03d}" for number in range(300)} <= set(table.items)
+    assert error.value.counts.inserted == len(table.items) < 5000
+    assert str(len(table.items)) in str(error.value)
+
+
+def test_a_source_that_fails_ends_all_lanes(
+    table: Table, writer: Callable[..., TableWriter]
+) -> None:
+    def orders() -> Iterator[Write]:
+        yield from puts(60)
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        writer(lanes=3).write(orders())
+    assert len(table.items) == 60
