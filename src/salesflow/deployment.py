@@ -244,7 +244,7 @@ def deploy_all(
             stack_name(prefix, stack),
             templates[stack],
             parameters,
-            tags={"salesflow:stage": stage},
+            tags={"project": "salesflow"},
             preview=preview,
             patience=patience,
         )

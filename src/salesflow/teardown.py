@@ -7,11 +7,11 @@ around: nothing is emptied while something still writes to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from salesflow.deployment import STACKS, crawler_is_idle, stack_name
+from salesflow.deployment import STACKS, Connect, await_idle_crawler, crawler_name, stack_name
 from salesflow.patience import Patience
 from salesflow.stack_state import find_stack
 from salesflow.stacks import delete_stack
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
-
-Connect = Callable[[str], Any]
-"""Makes the client of an AWS service: ``boto3.Session().client``, or that of an Airflow hook."""
 
 
 class Protected(Exception):
@@ -120,15 +117,6 @@ def refuse_if_protected(connect: Connect, resources: dict[str, list[str]]) -> No
             )
 
 
-def await_idle_crawler(connect: Connect, crawler: str, patience: Patience) -> None:
-    """Wait until a crawler runs no longer: Glue doesn't delete a running one."""
-    glue = connect("glue")
-    patience.wait(
-        f"the crawler {crawler} to end its run",
-        lambda: True if crawler_is_idle(glue, crawler) else None,
-    )
-
-
 def empty_bucket(client: S3Client, bucket: str) -> int:
     """Delete all objects of a bucket, with all versions and delete markers, and count them.
 
@@ -189,7 +177,7 @@ def left_behind(connect: Connect, prefix: str, known: set[str] | None = None) ->
     database = prefix.replace("-", "_")
     stacks = "|".join(re.escape(stack_name(prefix, stack)) for stack in STACKS)
     belongs = re.compile(rf"(^|/)({stacks})[-/]", re.IGNORECASE)
-    named = {prefix, database, f"{prefix}-orders-changelog"}
+    named = {prefix, database, crawler_name(prefix)}
     found = [
         f"{service}: {name}"
         for service, name in _all_names(connect)
