@@ -1,0 +1,156 @@
+"""The changelog's table in the Glue Data Catalog, held to the declared schema, and its quarantine.
+
+A crawler infers: a price with a fraction is a double to it, and a column that no order has had is
+none. It finds partitions and unforeseen columns; the types of the known ones are declared here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from salesflow.deliveries import ERROR_PREFIX, Pace, listing
+from salesflow.schema import CHANGELOG_COLUMNS
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+_GZIP: Final = b"\x1f\x8b"
+# What GetTable and GetPartition answer beyond what UpdateTable and UpdatePartition take.
+_TABLE_INPUT: Final = frozenset(
+    {
+        "Name",
+        "Description",
+        "Owner",
+        "LastAccessTime",
+        "LastAnalyzedTime",
+        "Retention",
+        "StorageDescriptor",
+        "PartitionKeys",
+        "ViewOriginalText",
+        "ViewExpandedText",
+        "TableType",
+        "Parameters",
+        "TargetTable",
+    }
+)
+_PARTITION_INPUT: Final = frozenset(
+    {"Values", "LastAccessTime", "StorageDescriptor", "Parameters", "LastAnalyzedTime"}
+)
+_PARTITIONS_AT_ONCE: Final = 100
+
+
+class TableMissing(LookupError):
+    """No crawl has made the table yet: nothing has arrived."""
+
+
+class PartitionsRefused(Exception):
+    """Glue couldn't update some partitions; the message names them."""
+
+
+def declared_columns(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The declared columns in their order, then those that only the crawler knows."""
+    declared: list[dict[str, Any]] = [
+        {"Name": column.name, "Type": column.glue_type, "Comment": column.description}
+        for column in CHANGELOG_COLUMNS
+    ]
+    known = {column.name for column in CHANGELOG_COLUMNS}
+    return declared + [dict(column) for column in columns if column["Name"] not in known]
+
+
+def declare_columns(client: GlueClient, database: str, table: str) -> list[str]:
+    """Make the table and its partitions hold the declared columns, with their types.
+
+    Whatever holds them already is left alone. Returns what was changed: the table's columns as
+    "name: old type -> new type", and the partitions as "dt=…/hour=…".
+
+    Raises:
+        TableMissing: there is no such table yet.
+        PartitionsRefused: names the partitions.
+    """
+    try:
+        description = client.get_table(DatabaseName=database, Name=table)["Table"]
+    except client.exceptions.EntityNotFoundException:
+        raise TableMissing(f"there is no table {database}.{table} yet") from None
+    columns = description["StorageDescriptor"].get("Columns", [])
+    wanted = declared_columns(columns)
+    changes: list[str] = []
+    if _types(columns) != _types(wanted):
+        before = dict(_types(columns))
+        changes = [
+            f"{name}: {before.get(name, 'none')} -> {kind}"
+            for name, kind in _types(wanted)
+            if before.get(name) != kind
+        ] or ["order of the columns"]
+        update: Any = {key: value for key, value in description.items() if key in _TABLE_INPUT}
+        update["StorageDescriptor"] = dict(description["StorageDescriptor"], Columns=wanted)
+        client.update_table(DatabaseName=database, TableInput=update)
+    return changes + _declare_in_partitions(client, database, table, wanted)
+
+
+def column_problems(columns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Declared columns that a table lacks, or has with another type."""
+    types = dict(_types(columns))
+    return [
+        f"column {column.name} is {types.get(column.name, 'missing')}, not {column.glue_type}"
+        for column in CHANGELOG_COLUMNS
+        if types.get(column.name) != column.glue_type
+    ]
+
+
+def _declare_in_partitions(
+    client: GlueClient, database: str, table: str, wanted: list[dict[str, Any]]
+) -> list[str]:
+    """A partition whose types differ from the table's makes Athena fail.
+
+    https://docs.aws.amazon.com/athena/latest/ug/updates-and-partitions.html
+    """
+    entries: list[Any] = []
+    pages = client.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    for partition in (partition for page in pages for partition in page["Partitions"]):
+        storage = partition.get("StorageDescriptor", {})
+        if _types(storage.get("Columns", [])) != _types(wanted):
+            update: Any = {k: v for k, v in partition.items() if k in _PARTITION_INPUT}
+            update["StorageDescriptor"] = dict(storage, Columns=wanted)
+            entries.append({"PartitionValueList": partition["Values"], "PartitionInput": update})
+    for start in range(0, len(entries), _PARTITIONS_AT_ONCE):
+        answer = client.batch_update_partition(
+            DatabaseName=database,
+            TableName=table,
+            Entries=entries[start : start + _PARTITIONS_AT_ONCE],
+        )
+        if errors := answer.get("Errors"):
+            named = "; ".join(
+                f"{'/'.join(e.get('PartitionValueList', []))}: "
+                f"{e.get('ErrorDetail', {}).get('ErrorMessage')}"
+                for e in errors
+            )
+            raise PartitionsRefused(f"{len(errors)} partitions weren't updated: {named}")
+    return ["partition " + "/".join(entry["PartitionValueList"]) for entry in entries]
+
+
+def _types(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(column["Name"], column.get("Type", "")) for column in columns]
+
+
+def quarantined(
+    client: S3Client, bucket: str, pace: Pace, *, since: datetime, until: datetime
+) -> Iterator[dict[str, Any]]:
+    """The failed records that arrived at the delivery stream between two times, as it noted them.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+    """
+    [request] = [r for r in listing(bucket, since, pace) if r["Prefix"] == ERROR_PREFIX]
+    first = since.timestamp() * 1000
+    last = (until.timestamp() + pace.margin) * 1000
+    for page in client.get_paginator("list_objects_v2").paginate(**request):  # type: ignore[arg-type]
+        for entry in page.get("Contents", []):
+            body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+            text = gzip.decompress(body) if body.startswith(_GZIP) else body
+            for record in map(json.loads, text.splitlines()):
+                if first <= record["arrivalTimestamp"] <= last:
+                    yield record
