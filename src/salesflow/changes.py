@@ -166,14 +166,19 @@ def _shown(value: Any) -> str:
 
 
 def _json_object(values: Mapping[str, Any]) -> str:
-    members = (f"{_quote(name)}:{_json_value(values[name])}" for name in sorted(values))
+    members = []
+    for name in sorted(values):
+        try:
+            members.append(f"{_quote(name)}:{_json_value(values[name])}")
+        except Refused as refusal:
+            raise Refused(f"attribute {_shown(name)}: {refusal}") from None
     return "{" + ",".join(members) + "}"
 
 
 def _json_value(value: Any) -> str:
     """A typed value as JSON. It is built as text, because a number must not become a float."""
     if value.__class__ is not dict or len(value) != 1:
-        raise Refused("an attribute is no typed value")
+        raise Refused("no typed value")
     ((descriptor, content),) = value.items()
     try:
         match descriptor:
@@ -181,8 +186,8 @@ def _json_value(value: Any) -> str:
                 return _quote(content)
             case "N":
                 return decimal_literal(content)
-            case "BOOL" if content.__class__ is bool:
-                return "true" if content else "false"
+            case "BOOL":
+                return _json_boolean(content)
             case "NULL":
                 return "null"
             case "M":
@@ -193,11 +198,17 @@ def _json_value(value: Any) -> str:
                 return _json_list(_quote(member) for member in _members(content))
             case "NS":
                 return _json_list(decimal_literal(member) for member in _members(content))
-    except (TypeError, AttributeError):
-        raise Refused(f"an attribute's value doesn't suit its type {descriptor}") from None
+    except TypeError:
+        raise Refused(f"a value that doesn't suit its type {descriptor}") from None
     except NotANumber as error:
-        raise Refused(f"an attribute: {error}") from None
-    raise Refused(f"an attribute has unknown type {_shown(descriptor)}")
+        raise Refused(str(error)) from None
+    raise Refused(f"unknown type {_shown(descriptor)}")
+
+
+def _json_boolean(content: Any) -> str:
+    if content.__class__ is not bool:
+        raise TypeError
+    return "true" if content else "false"
 
 
 def _members(content: Any) -> list[Any]:
