@@ -129,7 +129,7 @@ def start_deploy(
     """Make a change set of a template and, unless it is empty or a preview, execute it.
 
     What a failed creation left behind (ROLLBACK_COMPLETE: a stack that never held anything) is
-    deleted first; that too is answered by Busy.
+    deleted first, even for a preview; that too is answered by Busy.
 
     Args:
         parameters: values of the template's parameters; one that isn't given gets its default.
@@ -160,6 +160,8 @@ def start_deploy(
             Tags=[{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())],
         )
     except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
         message = error.response["Error"]["Message"]
         if stack is not None and "_IN_PROGRESS state" in message:  # somebody was faster
             return Busy(name, stack["StackId"], poll(client, stack["StackId"]).status)

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from salesflow.patience import Patience
@@ -332,6 +333,15 @@ def test_a_refused_template_says_why(stubber: Stubber, patience: Patience) -> No
     refusal = "Template format error: Unresolved resource dependencies [Nix]"
     stubber.add_client_error("create_change_set", "ValidationError", refusal)
     with pytest.raises(StackFailed, match=r"Unresolved resource dependencies \[Nix\]"):
+        deploy_stack(stubber.client, NAME, BODY, {}, patience=patience)
+
+
+def test_missing_permission_is_not_taken_for_a_bad_template(
+    stubber: Stubber, patience: Patience
+) -> None:
+    finds(stubber, None)
+    stubber.add_client_error("create_change_set", "AccessDenied", "not authorized")
+    with pytest.raises(ClientError, match="not authorized"):
         deploy_stack(stubber.client, NAME, BODY, {}, patience=patience)
 
 
