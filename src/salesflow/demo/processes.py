@@ -152,7 +152,11 @@ def start_airflow(port: int, endpoint_url: str, home: Path, log: Path) -> tuple[
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     }
-    environment = aws_environment(endpoint_url) | airflow_environment(endpoint_url, home) | settings
+    # `standalone` starts its parts as `airflow …`, wherever PATH finds that.
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = (
+        aws_environment(endpoint_url) | airflow_environment(endpoint_url, home) | settings | path
+    )
     command = [sys.executable, "-m", "airflow", "standalone"]
     return Server.start("Airflow", command, log, environment), password
 
