@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import boto3
 import typer
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from salesflow.cli.context import Deployment, output, speech
 from salesflow.queries import Answer, ask
+from salesflow.status import hops
 
 _NUMBERS = {"tinyint", "smallint", "integer", "bigint", "float", "double", "decimal"}
 
@@ -92,6 +94,31 @@ _PRINTERS = {
 }
 
 
-def status(context: typer.Context) -> None:
+def status(
+    context: typer.Context,
+    hours: Annotated[
+        float, typer.Option(min=0.1, help="How far back the pipe's and the stream's counts go.")
+    ] = 24,
+) -> None:
     """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
-    raise NotImplementedError(context)
+    deployment: Deployment = context.obj
+    table = Table(header_style="bold")
+    table.add_column("hop")
+    for column in ("in", "out", "waiting", "failed"):
+        table.add_column(column, justify="right")
+    for column in ("of", "freshness", "state"):
+        table.add_column(column)
+    # A service's name is known at run time only, which boto3's types have no signature for.
+    connect: Any = boto3.client
+    window = timedelta(hours=hours)
+    for hop in hops(connect, deployment.outputs, now=datetime.now(UTC), window=window):
+        counts = (hop.came, hop.went, hop.waits, hop.failed)
+        table.add_row(
+            hop.name,
+            *("" if count is None else f"{count:,}" for count in counts),
+            hop.unit,
+            "" if hop.age is None else f"{timedelta(seconds=round(hop.age))} ago",
+            hop.note,
+            style="red" if hop.failed else None,
+        )
+    output.print(table)

@@ -1,0 +1,153 @@
+"""How the pipeline is: each hop with what came in, went out, waits and failed, and how fresh it is.
+
+All of it is asked of AWS: CloudWatch's metrics for what moves, the services for what lies still.
+Where AWS has no figure, there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX
+
+Connect = Callable[[str], Any]
+"""Makes the client of an AWS service."""
+
+_Object = dict[str, Any]
+_PERIOD_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One hop of the pipeline.
+
+    Attributes:
+        unit: what is counted: orders, records, objects, rows.
+        came: what came in; ``went``: what went out; ``waits``: what is in between; ``failed``.
+            None where AWS doesn't say.
+        age: seconds since the newest thing that arrived, or None.
+        note: the state in AWS's words.
+    """
+
+    name: str
+    unit: str
+    came: int | None = None
+    went: int | None = None
+    waits: int | None = None
+    failed: int | None = None
+    age: float | None = None
+    note: str = ""
+
+
+def hops(
+    connect: Connect, outputs: Mapping[str, str], *, now: datetime, window: timedelta
+) -> Iterator[Hop]:
+    """The hops of a deployment, in the order in which data flows.
+
+    Args:
+        outputs: those of the deployment's stacks.
+        window: the metrics' time up to ``now``; what lies still is counted whole.
+    """
+    metrics = _Metrics(connect("cloudwatch"), now - window, now)
+    yield _table(connect("dynamodb"), outputs["OrdersTableName"])
+    yield _pipe(connect, outputs, metrics)
+    yield _delivery_stream(connect("firehose"), outputs["DeliveryStreamName"], metrics)
+    rows, errors = _objects(connect("s3"), outputs["LakeBucketName"])
+    yield _bronze(rows, errors, now)
+    yield _catalogue(connect("glue"), outputs, rows, now)
+
+
+class _Metrics:
+    """Sums of CloudWatch metrics over one window of time."""
+
+    def __init__(self, client: Any, start: datetime, end: datetime) -> None:
+        self._client, self._start, self._end = client, start, end
+
+    def sum(self, namespace: str, name: str, dimension: str, value: str) -> int:
+        minutes = (self._end - self._start) / timedelta(minutes=1)
+        # At most 1,440 points an answer: a day of minutes.
+        period = _PERIOD_SECONDS * max(1, math.ceil(minutes / 1440))
+        points = self._client.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": dimension, "Value": value}],
+            StartTime=self._start,
+            EndTime=self._end + timedelta(seconds=period),
+            Period=period,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return round(sum(point["Sum"] for point in points))
+
+
+def _table(dynamodb: Any, name: str) -> Hop:
+    # Counting would mean a scan; AWS brings ItemCount up to date every six hours.
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    return Hop("orders table", "orders", came=table["ItemCount"], note=table["TableStatus"])
+
+
+def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Hop:
+    name = outputs["PipeName"]
+    came = metrics.sum("AWS/EventBridge/Pipes", "EventCount", "PipeName", name)
+    dead = connect("sqs").get_queue_attributes(
+        QueueUrl=outputs["DeadLetterQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]["ApproximateNumberOfMessages"]
+    state = connect("pipes").describe_pipe(Name=name)["CurrentState"]
+    return Hop("pipe", "records", came=came, failed=int(dead), note=state)
+
+
+def _delivery_stream(firehose: Any, name: str, metrics: _Metrics) -> Hop:
+    def total(metric: str) -> int:
+        return metrics.sum("AWS/Firehose", metric, "DeliveryStreamName", name)
+
+    came, went = total("DataReadFromKinesisStream.Records"), total("DeliveryToS3.Records")
+    stream = firehose.describe_delivery_stream(DeliveryStreamName=name)
+    status = stream["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+    return Hop("delivery stream", "records", came=came, went=went, note=status)
+
+
+def _objects(s3: Any, bucket: str) -> tuple[list[_Object], list[_Object]]:
+    """The objects with rows and those with failed records."""
+    pages = s3.get_paginator("list_objects_v2")
+    rows, errors = (
+        [
+            entry
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for entry in page.get("Contents", [])
+        ]
+        for prefix in (BRONZE_PREFIX, ERROR_PREFIX)
+    )
+    return rows, errors
+
+
+def _bronze(rows: list[_Object], errors: list[_Object], now: datetime) -> Hop:
+    newest = max((entry["LastModified"] for entry in rows), default=None)
+    return Hop(
+        "bronze in S3",
+        "objects",
+        came=len(rows) + len(errors),
+        went=len(rows),
+        failed=len(errors),
+        age=(now - newest).total_seconds() if newest else None,
+        note=f"{sum(entry['Size'] for entry in rows) / 1e6:,.1f} MB",
+    )
+
+
+def _catalogue(glue: Any, outputs: Mapping[str, str], rows: list[_Object], now: datetime) -> Hop:
+    """What waits here are objects that no crawl has seen."""
+    last = glue.get_crawler(Name=outputs["CrawlerName"])["Crawler"].get("LastCrawl")
+    if last is None:
+        return Hop("catalogue", "objects", came=len(rows), waits=len(rows), note="never crawled")
+    waiting = sum(entry["LastModified"] >= last["StartTime"] for entry in rows)
+    return Hop(
+        "catalogue",
+        "objects",
+        came=len(rows),
+        went=len(rows) - waiting,
+        waits=waiting,
+        age=(now - last["StartTime"]).total_seconds(),
+        note=f"crawl {last['Status']}",
+    )
