@@ -1,0 +1,40 @@
+"""What all DAGs have in common."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from airflow.sdk import Asset, Param
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+"""Where dags/, plugins/, lambdas/ and infra/ lie side by side."""
+
+TAGS: Final = ["salesflow"]
+
+DEFAULT_ARGS: Final[dict[str, Any]] = {
+    "owner": "salesflow",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(minutes=15),
+}
+
+ORDERS_WRITTEN: Final = Asset("orders_written", uri="salesflow://orders_written")
+"""Orders were written to the table. Extra: stage, orders, changes, written_from, written_until."""
+
+ORDERS: Final = Asset("orders", uri="salesflow://orders")
+"""Changes are queryable. Extra: stage, newest (when the newest object came that was crawled)."""
+
+
+def stage_param() -> Param:
+    """The param that says which deployment a run works on."""
+    return Param(
+        os.environ.get("SALESFLOW_STAGE", "dev"),
+        type="string",
+        pattern="^[a-z]([a-z0-9-]*[a-z0-9])?$",
+        maxLength=12,
+        title="Stage",
+        description="Which deployment: all its names begin with salesflow-<stage>",
+    )

@@ -1,0 +1,193 @@
+"""Athena: statements that a retry doesn't run twice, checks, counts and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from salesflow.bronze import quarantined
+from salesflow.deliveries import pace_of
+from salesflow.reports import first_rows, report_key, request_token, store_result
+from salesflow_airflow.deployment import connect
+
+
+class AthenaStatementOperator(AthenaOperator):
+    """Runs a statement, once per task instance.
+
+    A retry after a crash adopts the query that was submitted before; a retry after a failed query
+    submits another, and so does a task that was cleared. That is the work of the client request
+    token: it is made of the task's identity, its number of clearings (which is what moves
+    `max_tries`), the statement and the number of failed queries before it.
+    """
+
+    def __init__(self, *, sleep_time: float = 1, **kwargs: Any) -> None:
+        # Athena takes about a second for most of our statements; the provider would wait for 30.
+        super().__init__(sleep_time=sleep_time, **kwargs)  # type: ignore[arg-type]
+
+    def execute(self, context: Context) -> Any:
+        """Submit the statement or adopt the query that is there, and wait for it."""
+        ti = context["ti"]
+        identity = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries, self.query)
+        earlier_tries = max(0, ti.try_number - 1 - (ti.max_tries - (self.retries or 0)))
+        for failures in range(earlier_tries + 1):
+            self.client_request_token = request_token(*identity, failures)
+            try:
+                return super().execute(context)
+            except AirflowException:
+                if failures == earlier_tries:
+                    raise
+        raise AssertionError("unreachable")
+
+    def execution(self) -> dict[str, Any]:
+        """Athena's description of the query that ran."""
+        answer = self.hook.conn.get_query_execution(QueryExecutionId=self.query_execution_id)
+        return dict(answer["QueryExecution"])
+
+    def result_rows(self) -> tuple[list[str], list[list[str | None]]]:
+        """Header and rows of the result, up to the first thousand."""
+        answer = self.hook.conn.get_query_results(QueryExecutionId=self.query_execution_id)
+        header, *rows = [
+            [cell.get("VarCharValue") for cell in row["Data"]]
+            for row in answer["ResultSet"]["Rows"]
+        ]
+        return [name or "" for name in header], rows
+
+
+class DeliveryQueryOperator(AthenaStatementOperator):
+    """A query on what a delivery brought.
+
+    Args:
+        delivery: what the delivery sensor found.
+    """
+
+    template_fields: Sequence[str] = ("delivery", *AthenaOperator.template_fields)
+
+    def __init__(self, *, delivery: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.delivery = delivery
+
+    @property
+    def first_day(self) -> str:
+        """The partition to read from, YYYY-MM-DD; the first there can be, if nobody knows."""
+        since = self.delivery["since"]
+        if since is None:
+            return "0001-01-01"
+        # A row's folder is named after the oldest record in its object, perhaps of the day before.
+        return (datetime.fromisoformat(since) - timedelta(days=1)).date().isoformat()
+
+    @property
+    def first_second(self) -> int:
+        """The earliest time of an announced change, epoch seconds: DynamoDB rounds down."""
+        first = self.delivery["written_from"] or self.delivery["written_until"]
+        return int(datetime.fromisoformat(first).timestamp())
+
+    @property
+    def last_second(self) -> int:
+        """The latest time of an announced change, epoch seconds."""
+        return int(datetime.fromisoformat(self.delivery["written_until"]).timestamp())
+
+
+class CheckOperator(DeliveryQueryOperator):
+    """Runs a query that finds what is wrong; fails, naming the rows, if it finds anything."""
+
+    def execute(self, context: Context) -> None:
+        """Query, and judge."""
+        super().execute(context)
+        header, rows = self.result_rows()
+        if rows:
+            raise AirflowFailException(
+                f"{self.task_id} found {len(rows)} rows (of perhaps more):\n"
+                f"{first_rows(header, rows)}"
+            )
+
+
+class CompareCountsOperator(DeliveryQueryOperator):
+    """Compares the changes that were announced with those that arrived; warns if some are missing.
+
+    A writer that repeats itself writes orders that don't change, and of those the stream tells
+    nothing: so this is a hint, and the exact comparison is that of the table with the lake.
+
+    Args:
+        query: counts the changes that arrived.
+        bucket: where the failed records lie; they arrived too.
+    """
+
+    template_fields: Sequence[str] = ("bucket", "stream", *DeliveryQueryOperator.template_fields)
+
+    def __init__(self, *, bucket: str, stream: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bucket = bucket
+        self.stream = stream
+
+    def execute(self, context: Context) -> dict[str, int] | None:
+        """Count, compare and return the numbers; None if nothing was announced."""
+        expected = self.delivery["changes"]
+        if expected is None:
+            self.log.info("nobody announced how many changes to expect")
+            return None
+        super().execute(context)
+        delivered = int(self.result_rows()[1][0][0] or 0)
+        description = connect("firehose", self.aws_conn_id).describe_delivery_stream(
+            DeliveryStreamName=self.stream
+        )["DeliveryStreamDescription"]
+        failed = quarantined(
+            connect("s3", self.aws_conn_id),
+            self.bucket,
+            pace_of(description),
+            since=datetime.fromisoformat(self.delivery["written_from"]),
+            until=datetime.fromisoformat(self.delivery["written_until"]),
+        )
+        counts = {
+            "announced": expected,
+            "delivered": delivered,
+            "quarantined": sum(1 for _ in failed),
+        }
+        summary = ", ".join(f"{number} {name}" for name, number in counts.items())
+        if counts["delivered"] + counts["quarantined"] < expected:
+            self.log.warning("some changes haven't arrived: %s", summary)
+        else:
+            self.log.info("all changes have arrived: %s", summary)
+        return counts
+
+
+class ReportOperator(AthenaStatementOperator):
+    """Runs a report for a day and stores it under its stable key in the lake's bucket.
+
+    Args:
+        report: its name, part of the key.
+        day: YYYY-MM-DD; a query refers to it as ``task.day``.
+    """
+
+    template_fields: Sequence[str] = ("day", "bucket", "report", *AthenaOperator.template_fields)
+
+    def __init__(self, *, report: str, day: str, bucket: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.report = report
+        self.day = day
+        self.bucket = bucket
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Query, copy the result, and say where it lies and what it took."""
+        super().execute(context)
+        execution = self.execution()
+        key = report_key(self.report, self.day)
+        rows = store_result(
+            connect("s3", self.aws_conn_id),
+            execution["ResultConfiguration"]["OutputLocation"],
+            self.bucket,
+            key,
+        )
+        s3_uri = f"s3://{self.bucket}/{key}"
+        self.log.info("%s: %d rows in %s", self.report, rows, s3_uri)
+        return {
+            "name": self.report,
+            "s3_uri": s3_uri,
+            "rows": rows,
+            "scanned_bytes": execution["Statistics"].get("DataScannedInBytes", 0),
+            "query_id": self.query_execution_id,
+        }

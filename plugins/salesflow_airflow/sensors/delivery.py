@@ -1,0 +1,167 @@
+"""Waits for the delivery of what was written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+
+from salesflow.deliveries import pace_of
+from salesflow_airflow.deployment import connect
+from salesflow_airflow.triggers.delivery import DeliveryTrigger
+from salesflow_airflow.triggers.polling import WaitedInVain, seen
+
+_EVENTS_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What the writers say that they wrote, and when; times are ISO 8601."""
+
+    written_from: str
+    written_until: str
+    changes: int | None
+
+
+class DeliverySensor(BaseSensorOperator):
+    """Waits, deferred, until Firehose has delivered all that was written until a time W.
+
+    W is the latest `written_until` that the triggering events of the stage announce, or the one
+    that is given; without either, it is the moment at which the sensor starts. Delivered means:
+
+    - no object has come for the quiet time, which is the delivery stream's two buffering intervals
+      and a margin (a quarter of them, 5 s at least), counted from W at the earliest; and if W was
+      announced, an object has come at or after W;
+    - or, under continuous writes, W is past by both intervals twice and the margin, and if it was
+      announced, an object has come at or after W plus both intervals.
+
+    An object of failed records counts like one of rows: all records may have failed. The run ends
+    here, skipped, if W was not announced and no object is newer than the newest one that an
+    earlier run has brought through (the `newest` of the inlet's last event of the stage).
+
+    Args:
+        written_until: ISO 8601, empty for none.
+        timeout: in seconds; the message then says what it waited for, and what there is.
+    """
+
+    template_fields: Sequence[str] = ("stream", "bucket", "stage", "written_until")
+
+    def __init__(
+        self,
+        *,
+        stream: str,
+        bucket: str,
+        stage: str,
+        written_until: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stream = stream
+        self.bucket = bucket
+        self.stage = stage
+        self.written_until = written_until
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:
+        """Find out what to wait for, and hand over to the trigger."""
+        pace = pace_of(
+            connect("firehose", self.aws_conn_id).describe_delivery_stream(
+                DeliveryStreamName=self.stream
+            )["DeliveryStreamDescription"]
+        )
+        now = datetime.now(UTC)
+        told = self._announcement(context)
+        watermark = self._watermark(context)
+        since = told.written_from if told else watermark
+        written_until = told.written_until if told else now.isoformat()
+        self.log.info(
+            "waiting for what was written until %s%s; quiet time %g s",
+            written_until,
+            f" ({told.changes} changes)" if told and told.changes is not None else "",
+            pace.quiet,
+        )
+        self.defer(
+            trigger=DeliveryTrigger(
+                bucket=self.bucket,
+                written_until=written_until,
+                announced=told is not None,
+                since=since,
+                intervals=pace.intervals,
+                margin=pace.margin,
+                deadline=now.timestamp() + self.timeout,
+                poll_seconds=min(10.0, max(0.5, pace.quiet / 20)),
+                aws_conn_id=self.aws_conn_id,
+            ),
+            method_name="finish",
+            kwargs={
+                "waited_for": {
+                    "written_from": told.written_from if told else None,
+                    "written_until": written_until,
+                    "changes": told.changes if told else None,
+                    "since": since,
+                    "watermark": watermark,
+                    "announced": told is not None,
+                    "began": now.timestamp(),
+                }
+            },
+            timeout=timedelta(seconds=self.timeout + 60),
+        )
+
+    def finish(
+        self, context: Context, event: dict[str, Any], waited_for: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return what arrived, or end the run if that is nothing new."""
+        try:
+            found = seen(event)
+        except WaitedInVain as error:
+            raise AirflowSensorTimeout(f"{error} (after {self.timeout:g} s)") from error
+        self.log.info(
+            "delivered after %.0f s: %d objects of rows, %d of failed records, newest %s",
+            time.time() - waited_for["began"],
+            found["row_objects"],
+            found["error_objects"],
+            found["newest"],
+        )
+        newest, watermark = found["newest"], waited_for["watermark"]
+        if not waited_for["announced"] and (newest is None or newest <= (watermark or "")):
+            raise AirflowSkipException(f"nothing has come since {watermark or 'ever'}")
+        return {**waited_for, **found}
+
+    def _announcement(self, context: Context) -> Announcement | None:
+        if self.written_until:
+            moment = datetime.fromisoformat(self.written_until)
+            if moment.tzinfo is None:
+                raise AirflowFailException(
+                    f"written_until={self.written_until} has no time zone: add one, such as Z"
+                )
+            iso = moment.astimezone(UTC).isoformat()
+            return Announcement(written_from=iso, written_until=iso, changes=None)
+        extras = [
+            event.extra
+            for events in context["triggering_asset_events"].values()
+            for event in events
+            if event.extra.get("stage") == self.stage and event.extra.get("changes")
+        ]
+        if not extras:
+            return None
+        return Announcement(
+            written_from=min(extra["written_from"] for extra in extras),
+            written_until=max(extra["written_until"] for extra in extras),
+            changes=sum(extra["changes"] for extra in extras),
+        )
+
+    def _watermark(self, context: Context) -> str | None:
+        """When the newest object came that an earlier run has brought through, ISO 8601."""
+        for inlet in self.inlets:
+            events = context["inlet_events"][inlet].ascending(False).limit(_EVENTS_LOOKED_AT)
+            for event in events:
+                if event.extra.get("stage") == self.stage:
+                    newest: str | None = event.extra.get("newest")
+                    return newest
+        return None

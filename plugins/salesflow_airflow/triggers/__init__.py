@@ -1,0 +1,1 @@
+"""Triggers, which the triggerer runs: they must be importable without dags/."""
