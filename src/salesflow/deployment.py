@@ -58,6 +58,11 @@ def deployment_prefix(stage: str) -> str:
     return f"salesflow-{stage}"
 
 
+def deployment_tags(prefix: str) -> dict[str, str]:
+    """The tags of all resources of a deployment, for cost reports."""
+    return {"salesflow-deployment": prefix}
+
+
 def stack_name(prefix: str, stack: str) -> str:
     """Name of one of the ``STACKS`` of a deployment."""
     return f"{prefix}-{stack}"
@@ -244,7 +249,7 @@ def deploy_all(
             stack_name(prefix, stack),
             templates[stack],
             parameters,
-            tags={"project": "salesflow"},
+            tags=deployment_tags(prefix),
             preview=preview,
             patience=patience,
         )
