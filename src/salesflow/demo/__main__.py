@@ -139,12 +139,13 @@ class Demo:
 
     def _generate(self) -> None:
         with self.step("generate", f"writing {ORDERS:,} orders of {DAYS} days") as watch:
+            self.airflow.unpause("ingest_orders")  # it waits for what is written now
             run = self.airflow.trigger(
                 "generate_orders", {"stage": STAGE, "orders": ORDERS, "days": DAYS, "seed": SEED}
             )
             self.airflow.wait(run, RUN_SECONDS, watch)
             written = self.airflow.result(run, "write_orders")
-            self.outcome.orders_written = written["orders"]
+            self.outcome.orders_written = written["inserted"]
             self.outcome.changes_written = written["changes"]
 
     def _ingest(self) -> None:

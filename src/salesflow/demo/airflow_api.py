@@ -54,8 +54,13 @@ class AirflowApi:
                 raise RunFailed(f"Airflow knows no DAG {dag_id} after {seconds:g} s: {errors}")
             time.sleep(_LOOK_SECONDS)
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run: by hand, and whenever its schedule says."""
+        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> Run:
         """Start a run by hand, as the button in the UI does."""
+        self.unpause(dag_id)
         answer = self._http.post(
             f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)}
         )
