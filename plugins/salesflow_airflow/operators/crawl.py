@@ -12,8 +12,7 @@ from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk import Context
 
-from salesflow.deployment import StackMissing, crawler_is_idle, stack_outputs
-from salesflow_airflow.deployment import connect
+from salesflow.deployment import crawler_is_idle, crawler_name
 from salesflow_airflow.triggers.crawl import CrawlTrigger, IdleCrawlerTrigger
 from salesflow_airflow.triggers.polling import seen
 
@@ -77,14 +76,7 @@ class AwaitIdleCrawlerOperator(AwsBaseOperator[GlueCrawlerHook]):
 
     def execute(self, context: Context) -> None:
         """Look, and hand over to the trigger if it runs."""
-        try:
-            outputs = stack_outputs(
-                connect("cloudformation", self.aws_conn_id), self.prefix, ["analytics"]
-            )
-        except StackMissing:
-            self.log.info("there is no crawler yet")
-            return
-        crawler = outputs["CrawlerName"]
+        crawler = crawler_name(self.prefix)
         if crawler_is_idle(self.hook.conn, crawler):
             return
         self.log.info("%s is running: waiting for its end", crawler)

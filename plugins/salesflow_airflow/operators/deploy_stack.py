@@ -20,6 +20,7 @@ from salesflow.deployment import (
     STACKS_WITH_OUTPUTS,
     ParameterError,
     StackMissing,
+    deployment_tags,
     parameters_for,
     stack_name,
     stack_outputs,
@@ -105,7 +106,7 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
                 name,
                 body,
                 parameters_for(body, self._outputs(), dict(self.overrides) | dict(self.code or {})),
-                tags={"salesflow-deployment": self.prefix},
+                tags=deployment_tags(self.prefix),
                 preview=self.preview,
                 patience=_CHANGE_SET_PATIENCE,
             )

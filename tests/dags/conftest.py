@@ -1,0 +1,49 @@
+"""DAGs and operators, with a throw-away Airflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_home import DAGS
+from localaws.server import LocalAws
+
+
+@pytest.fixture(scope="session")
+def dag_bag() -> Any:
+    """All DAGs of the project, as Airflow's DAG processor reads them."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    return BundleDagBag(dag_folder=str(DAGS), bundle_path=Path(DAGS), bundle_name="dags")
+
+
+@pytest.fixture
+def aws_default(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> LocalAws:
+    """The local AWS, reached by Airflow's connection and by nothing else."""
+    connection = {
+        "conn_type": "aws",
+        "login": "test",
+        "password": "test",
+        "extra": {
+            "region_name": local_aws.aws.region,
+            "endpoint_url": local_aws.aws.endpoint_url,
+        },
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    return local_aws
+
+
+@pytest.fixture
+def events() -> Callable[[str], Any]:
+    """Reads an AWS-shaped payload that lies beside the tests."""
+
+    def read(name: str) -> Any:
+        return json.loads((Path(__file__).parent / "events" / f"{name}.json").read_text())
+
+    return read
