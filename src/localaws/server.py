@@ -108,8 +108,14 @@ class LocalAws:
         self._stop.set()
         for service in self.services:
             service.wake.set()
+        # The services call each other over the port, so they end before it closes.
+        for thread in reversed(self._threads[1:]):
+            thread.join(timeout=30)
+        if self.data_dir is not None:
+            for service in self.services:
+                service.before_stop(self.clock())
         self._close_port()
-        for thread in reversed(self._threads):
+        for thread in self._threads[:1]:
             thread.join(timeout=30)
         self._save()
 

@@ -46,6 +46,8 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
         # The movers retry as AWS documents it for each hop, so botocore must not.
         config=Config(
             retries={"total_max_attempts": 1},
+            # A synchronous invocation of a Lambda function may take 15 minutes.
+            read_timeout=900,
             max_pool_connections=32,
             s3={"addressing_style": "path"},
         ),
@@ -97,8 +99,8 @@ class Service:
     error_codes: ClassVar[Mapping[str, str]] = {}
     #: Operations that aren't ours go to MiniStack's handler instead of being refused.
     passes_on: ClassVar[bool] = False
-    #: Seconds between two steps when nothing wakes the service earlier.
-    pause: ClassVar[float] = 0.2
+    #: Seconds between two steps when nothing wakes the service earlier; a service may change it.
+    pause: float = 0.2
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -124,6 +126,10 @@ class Service:
         """
         del now
         return False
+
+    def before_stop(self, now: datetime) -> None:
+        """Take in what other services have for this one and don't keep over a restart. Called
+        only if the state is kept, after the last ``step``."""
 
     def snapshot(self) -> Params:
         """The state that survives a restart, as JSON types."""
