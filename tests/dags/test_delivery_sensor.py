@@ -1,0 +1,172 @@
+"""What the delivery sensor waits for, and when a run ends there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+from botocore.stub import Stubber
+
+from salesflow_airflow.defaults import ORDERS, ORDERS_WRITTEN
+from salesflow_airflow.sensors import delivery
+from salesflow_airflow.sensors.delivery import DeliverySensor
+
+FOUND = {"status": "success", "row_objects": 2, "error_objects": 0}
+NEWEST = "2026-03-04T12:00:00+00:00"
+LATER = "2026-03-04T12:30:00+00:00"
+
+
+class Inlet(list[Any]):
+    """Events of an asset; newest first, as the sensor asks for them."""
+
+    def ascending(self, _: bool) -> Inlet:
+        return self
+
+    def limit(self, number: int) -> Inlet:
+        return Inlet(self[:number])
+
+
+def context(written: list[dict[str, Any]] | None = None, newest: str | None = None) -> Any:
+    ingested = [{"stage": "dev", "newest": newest}] if newest else []
+    return {
+        "triggering_asset_events": {
+            ORDERS_WRITTEN: [SimpleNamespace(extra=extra) for extra in written or []]
+        },
+        "inlet_events": {
+            ORDERS: Inlet(
+                SimpleNamespace(extra=extra)
+                for extra in [{"stage": "prod", "newest": LATER}, *ingested]
+            )
+        },
+    }
+
+
+def written(begin: str, end: str, changes: int, stage: str = "dev") -> dict[str, Any]:
+    day = "2026-03-04T"
+    return {
+        "stage": stage,
+        "changes": changes,
+        "written_from": f"{day}{begin}:00+00:00",
+        "written_until": f"{day}{end}:00+00:00",
+    }
+
+
+@pytest.fixture
+def wait(
+    monkeypatch: pytest.MonkeyPatch, events: Callable[[str], Any]
+) -> Callable[..., TaskDeferred]:
+    """Runs a sensor up to its deferral."""
+    firehose = boto3.client(
+        "firehose", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+
+    def run(of: Any, **arguments: Any) -> TaskDeferred:
+        with Stubber(firehose) as stubber:
+            stubber.add_response(
+                "describe_delivery_stream",
+                events("delivery_stream"),
+                {"DeliveryStreamName": "orders-delivery"},
+            )
+            monkeypatch.setattr(delivery, "connect", lambda *_: firehose)
+            with pytest.raises(TaskDeferred) as deferred:
+                sensor(**arguments).execute(of)
+        return deferred.value
+
+    return run
+
+
+def sensor(**arguments: Any) -> DeliverySensor:
+    return DeliverySensor(
+        task_id="wait_for_delivery",
+        stream="orders-delivery",
+        bucket="lake",
+        stage="dev",
+        inlets=[ORDERS],
+        timeout=1800,
+        **arguments,
+    )
+
+
+def trigger_arguments(deferred: TaskDeferred) -> dict[str, Any]:
+    return dict(deferred.trigger.serialize()[1])
+
+
+def test_it_waits_for_the_latest_of_all_announced_writes(wait: Callable[..., TaskDeferred]) -> None:
+    deferred = wait(
+        context([written("10:05", "10:20", 70), written("10:00", "10:10", 30)], newest=NEWEST)
+    )
+    arguments = trigger_arguments(deferred)
+    assert arguments["announced"] is True
+    assert arguments["written_until"] == "2026-03-04T10:20:00+00:00"
+    assert arguments["since"] == "2026-03-04T10:00:00+00:00"
+    assert deferred.kwargs["waited_for"]["changes"] == 100
+
+
+def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., TaskDeferred]) -> None:
+    arguments = trigger_arguments(wait(context()))
+    assert (arguments["intervals"], arguments["margin"]) == (80, 20)
+
+
+def test_writes_of_other_stages_are_not_waited_for(wait: Callable[..., TaskDeferred]) -> None:
+    deferred = wait(context([written("10:00", "10:10", 30, stage="prod")], newest=NEWEST))
+    assert trigger_arguments(deferred)["announced"] is False
+
+
+def test_without_announcement_it_waits_for_what_was_written_before_it_began(
+    wait: Callable[..., TaskDeferred],
+) -> None:
+    arguments = trigger_arguments(wait(context(newest=NEWEST)))
+    began = datetime.fromisoformat(arguments["written_until"])
+    assert abs(datetime.now(UTC) - began) < timedelta(seconds=30)
+    assert arguments["since"] == NEWEST
+
+
+def test_the_first_run_of_all_looks_at_everything(wait: Callable[..., TaskDeferred]) -> None:
+    assert trigger_arguments(wait(context()))["since"] is None
+
+
+def test_a_given_time_stands_for_an_announcement(wait: Callable[..., TaskDeferred]) -> None:
+    arguments = trigger_arguments(wait(context(), written_until="2026-03-04T13:00:00+01:00"))
+    assert arguments["written_until"] == NEWEST
+    assert arguments["announced"] is True
+
+
+def test_a_given_time_needs_a_zone() -> None:
+    with pytest.raises(AirflowFailException, match="has no time zone"):
+        sensor(written_until="2026-03-04T13:00:00")._announcement(context())
+
+
+def waited_for(**more: Any) -> dict[str, Any]:
+    return {"announced": False, "watermark": None, "began": 0.0} | more
+
+
+def test_what_was_found_is_returned() -> None:
+    found = sensor().finish({}, FOUND | {"newest": LATER}, waited_for(watermark=NEWEST))
+    assert (found["newest"], found["row_objects"]) == (LATER, 2)
+
+
+@pytest.mark.parametrize(("newest", "watermark"), [(NEWEST, NEWEST), (None, None), (None, NEWEST)])
+def test_a_run_that_finds_nothing_new_ends_there(newest: str | None, watermark: str | None) -> None:
+    with pytest.raises(AirflowSkipException, match="nothing has come since"):
+        sensor().finish({}, FOUND | {"newest": newest}, waited_for(watermark=watermark))
+
+
+def test_announced_writes_are_never_skipped() -> None:
+    announced = waited_for(watermark=LATER, announced=True)
+    assert sensor().finish({}, FOUND | {"newest": NEWEST}, announced)["newest"] == NEWEST
+
+
+def test_a_wait_in_vain_says_what_it_was_for() -> None:
+    event = {"status": "timeout", "message": "waited in vain for the delivery of orders"}
+    with pytest.raises(AirflowSensorTimeout, match=r"delivery of orders \(after 1800 s\)"):
+        sensor().finish({}, event, waited_for())
