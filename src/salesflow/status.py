@@ -80,7 +80,8 @@ class _Metrics:
             Period=period,
             Statistics=["Sum"],
         )["Datapoints"]
-        return round(sum(point["Sum"] for point in points))
+        total: float = sum(point["Sum"] for point in points)
+        return round(total)
 
 
 def _table(dynamodb: Any, name: str) -> Hop:
