@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow.providers.amazon.aws.hooks.dynamodb import DynamoDBHook
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 from botocore.config import Config
@@ -79,9 +78,7 @@ class GenerateOrdersOperator(BaseOperator):
             except GeneratorFailed as error:
                 raise AirflowFailException(str(error)) from error
         else:
-            client = DynamoDBHook(
-                aws_conn_id=self.aws_conn_id, client_type="dynamodb", config=_WRITING
-            ).conn
+            client = connect("dynamodb", self.aws_conn_id, _WRITING)
             written = write_here(client, self.table, assignment)
         summary = written.summary() | {"stage": self.stage}
         self.log.info(
