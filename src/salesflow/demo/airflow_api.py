@@ -130,8 +130,7 @@ class AirflowApi:
                 f"{path}/taskInstances/{task['task_id']}/logs/{task['try_number']}",
                 map_index=task["map_index"],
             )["content"]
-            events = [entry.get("event", "") if isinstance(entry, dict) else entry for entry in log]
-            lines += [f"{_name(task)}:", *(f"  {event}" for event in events[-8:])]
+            lines += [f"{_name(task)}:", *(f"  {reason}" for reason in _reasons(log))]
         return "\n".join(lines)
 
     def _get(self, path: str, **parameters: Any) -> Any:
@@ -141,3 +140,16 @@ class AirflowApi:
 def _name(task: Mapping[str, Any]) -> str:
     index = task["map_index"]
     return task["task_id"] if index < 0 else f"{task['task_id']} {index + 1}"
+
+
+def _reasons(log: list[Any]) -> list[str]:
+    """What a task's log says about its failure: its errors, each with the exception."""
+    reasons = []
+    for entry in log:
+        if isinstance(entry, dict) and entry.get("level") in {"error", "critical"}:
+            reasons.append(entry.get("event", ""))
+            reasons += [
+                f"{error['exc_type']}: {error['exc_value']}"
+                for error in entry.get("error_detail") or []
+            ]
+    return reasons
