@@ -1,10 +1,12 @@
 """Our services, in the order in which data flows through them."""
 
 from localaws.firehose.service import Firehose
+from localaws.glue.service import Glue
 from localaws.pipes.service import Pipes
 from localaws.service import Service
 
 ALL: list[type[Service]] = [
     Pipes,
     Firehose,
+    Glue,
 ]

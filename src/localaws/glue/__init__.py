@@ -1,0 +1,1 @@
+"""Glue's crawlers and classifiers; the Data Catalog itself is MiniStack's."""
