@@ -13,6 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/.locked ## the environment in .venv, from the lock file
+	@:
 
 # uv itself is one of the locked packages, so a sync keeps it.
 $(VENV)/.locked: uv.lock pyproject.toml

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -35,7 +36,7 @@ from salesflow.demo.processes import (
     start_local_aws,
 )
 from salesflow.deployment import StackMissing, deployment_prefix, stack_outputs
-from salesflow.local import ROOT, aws_environment
+from salesflow.local import ROOT, AirflowUnready, aws_environment
 from salesflow.queries import QueryFailed
 
 STAGE = "dev"
@@ -46,6 +47,7 @@ BUFFER_SECONDS = 2
 RUN_SECONDS = 600
 
 _EXPECTED = (
+    AirflowUnready,
     BotoCoreError,
     CannotStart,
     ClientError,
@@ -111,17 +113,18 @@ class Demo:
             aws_port, airflow_port = chosen_port(*AWS_PORT), chosen_port(*AIRFLOW_PORT)
             endpoint_url = f"http://127.0.0.1:{aws_port}"
             self.outcome.airflow_url = f"http://127.0.0.1:{airflow_port}"
-            home = ROOT / "build" / "demo" / f"airflow-{os.getpid()}"
-            logs = ROOT / "build" / "demo"
-            aws = start_local_aws(aws_port, logs / "aws.log")
+            folder = ROOT / "build" / "demo"
+            shutil.rmtree(folder, ignore_errors=True)
+            aws = start_local_aws(aws_port, folder / "aws.log")
             self.servers.callback(aws.stop)
             airflow, self.password = start_airflow(
-                airflow_port, endpoint_url, home, logs / "airflow.log"
+                airflow_port, endpoint_url, folder / "airflow", folder
             )
-            self.servers.callback(airflow.stop)
+            for server in airflow:
+                self.servers.callback(server.stop)
             os.environ.update(aws_environment(endpoint_url))
             aws.wait_for(f"{endpoint_url}/_ministack/health")
-            airflow.wait_for(f"{self.outcome.airflow_url}/api/v2/monitor/health")
+            airflow[0].wait_for(f"{self.outcome.airflow_url}/api/v2/monitor/health")
             self.airflow = AirflowApi(self.outcome.airflow_url, self.password)
             self.airflow.wait_for_dag("deploy_pipeline", seconds=120)
 

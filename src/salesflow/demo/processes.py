@@ -16,7 +16,7 @@ from typing import IO
 
 import httpx
 
-from salesflow.local import airflow_environment, aws_environment
+from salesflow.local import airflow_environment, prepare_airflow
 
 AWS_PORT = ("SALESFLOW_AWS_PORT", 4566)
 AIRFLOW_PORT = ("SALESFLOW_AIRFLOW_PORT", 8080)
@@ -130,37 +130,45 @@ def start_local_aws(port: int, log: Path) -> Server:
     return Server.start("the local AWS", command, log, {})
 
 
-def start_airflow(port: int, endpoint_url: str, home: Path, log: Path) -> tuple[Server, str]:
-    """Airflow with all its parts; returns it and the admin's password, made up for this run."""
+def start_airflow(port: int, endpoint_url: str, home: Path, logs: Path) -> tuple[list[Server], str]:
+    """Airflow's parts, the API server first, and the admin's password, made up for this run.
+
+    They are started one by one, as `airflow standalone` would open its log servers to every
+    address of the machine; on one machine the API server reads the log files itself.
+    """
     home.mkdir(parents=True, exist_ok=True)
     password = secrets.token_urlsafe(12)
     passwords = home / "passwords.json"
     passwords.write_text(f'{{"admin": "{password}"}}\n')
     passwords.chmod(0o600)
-    settings = {
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(port),
+    environment = airflow_environment(endpoint_url, home) | {
         # Tasks report to this address; without it they call port 8080.
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
-        "AIRFLOW__CORE__FERNET_KEY": "",
         # Before the deployment there is nothing for a schedule to work on.
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     }
-    # `standalone` starts its parts as `airflow …`, wherever PATH finds that.
-    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    environment = (
-        aws_environment(endpoint_url) | airflow_environment(endpoint_url, home) | settings | path
-    )
-    command = [sys.executable, "-m", "airflow", "standalone"]
-    return Server.start("Airflow", command, log, environment), password
+    prepare_airflow(environment)
+    commands = {
+        "api-server": ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+        "scheduler": ["--skip-serve-logs"],
+        "dag-processor": [],
+        "triggerer": ["--skip-serve-logs"],
+    }
+    servers = [
+        Server.start(
+            f"Airflow's {part}",
+            [sys.executable, "-m", "airflow", part, *arguments],
+            logs / f"{part}.log",
+            environment,
+        )
+        for part, arguments in commands.items()
+    ]
+    return servers, password
 
 
 def _free_port() -> int:
