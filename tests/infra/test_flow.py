@@ -108,7 +108,10 @@ def test_one_table_is_crawled_whose_partitions_have_its_columns(templates: Any) 
     }
     assert json.loads(crawler["Configuration"]) == {
         "Version": 1.0,
-        "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+        "CrawlerOutput": {
+            "Partitions": {"AddOrUpdateBehavior": "InheritFromTable"},
+            "Tables": {"AddOrUpdateBehavior": "MergeNewColumns"},
+        },
         "Grouping": {
             "TableGroupingPolicy": "CombineCompatibleSchemas",
             "TableLevelConfiguration": 3,
@@ -116,7 +119,7 @@ def test_one_table_is_crawled_whose_partitions_have_its_columns(templates: Any) 
     }
 
 
-def test_a_column_can_widen_and_a_lost_folder_changes_nothing(templates: Any) -> None:
+def test_every_object_is_looked_at_and_a_lost_folder_changes_nothing(templates: Any) -> None:
     crawler = templates.resource("ChangelogCrawler").properties
     assert crawler["RecrawlPolicy"] == {"RecrawlBehavior": "CRAWL_EVERYTHING"}
     assert crawler["SchemaChangePolicy"] == {
