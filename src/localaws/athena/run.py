@@ -1,0 +1,92 @@
+"""What a statement is run with, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from localaws.athena.engine import Column, Engine, QueryResult
+from localaws.athena.executions import Execution
+from localaws.athena.failures import QueryCancelled
+from localaws.athena.glue_tables import GlueTables
+
+STOPPED = "Query cancelled by user"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One running query.
+
+    Attributes:
+        parameters: for the statement's question marks, as SQL.
+    """
+
+    execution: Execution
+    parameters: Sequence[str]
+    engine: Engine
+    tables: GlueTables
+    s3: Any
+
+    @property
+    def database(self) -> str:
+        """The database that unqualified names mean."""
+        return self.execution.database
+
+    def check(self) -> None:
+        """Go no further if the query has been stopped.
+
+        Raises:
+            QueryCancelled: it has.
+        """
+        if self.execution.cancelled.is_set():
+            raise QueryCancelled(STOPPED)
+
+    def select(self, query: str) -> QueryResult:
+        """Run a query of this statement; what it scans is this statement's."""
+        execution = self.execution
+        result = self.engine.select(
+            query,
+            self.database,
+            parameters=self.parameters,
+            scan_limit=execution.scan_limit,
+            cancelled=execution.cancelled,
+        )
+        execution.scanned_bytes += result.scanned_bytes
+        reader = pa.RecordBatchReader.from_batches(
+            result.reader.schema, self._until_stopped(result.reader)
+        )
+        return QueryResult(result.columns, reader, result.scanned_bytes)
+
+    def _until_stopped(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            self.check()
+            yield batch
+
+
+@dataclass
+class Outcome:
+    """What a statement came to.
+
+    Attributes:
+        columns: of the result; without any there is no metadata file.
+        text: what lies in the text result; None if the statement wrote its result itself.
+        changed: what was done, and to how many rows.
+        files: URIs of the data files written, for the manifest.
+        rows: in the result.
+        output_bytes: written as the result.
+    """
+
+    columns: list[Column] = field(default_factory=list)
+    text: str | None = ""
+    changed: tuple[str, int] | None = None
+    files: list[str] = field(default_factory=list)
+    rows: int = 0
+    output_bytes: int = 0
+
+
+def shown(lines: Sequence[str], *columns: str, kind: str = "string") -> Outcome:
+    """The outcome of a statement that shows something: one value a line."""
+    return Outcome([Column(name, kind) for name in columns], "\n".join(lines), rows=len(lines))
