@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
 
+from localaws.athena import duck
+from localaws.athena.binding import BoundQuery, bind
 from localaws.athena.catalog import Catalog
+from localaws.athena.dialect import bind_parameters, parse
+from localaws.athena.failures import (
+    QueryCancelled,
+    QueryFailed,
+    ScanLimitExceeded,
+    not_emulated,
+)
+from localaws.athena.objects import ObjectStore
+from localaws.athena.pruning import find_conditions, prune
+from localaws.athena.scan import Scan, fetch, plan_scan
+from localaws.athena.translation import translate
+from localaws.athena.types import Column, result_column
 
+__all__ = [
+    "NOT_EMULATED",
+    "Column",
+    "Engine",
+    "QueryCancelled",
+    "QueryFailed",
+    "QueryResult",
+    "ScanLimitExceeded",
+]
 
-class QueryFailed(Exception):
-    """A query that fails, with the message as Athena words it."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-class ScanLimitExceeded(QueryFailed):
-    """A query that would read more than its workgroup's BytesScannedCutoffPerQuery."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a result: its name and Athena's name of its type, as ResultSetMetadata has it."""
-
-    name: str
-    type: str
-    precision: int = 0
-    scale: int = 0
-    nullable: str = "UNKNOWN"
+#: The SQL that isn't emulated, for docs/local-aws.md.
+NOT_EMULATED: tuple[str, ...] = (
+    "ORC, Avro, Ion, Grok and RegEx files are refused; JSON, Parquet, OpenCSV and LazySimple text "
+    "are read.",
+    "TABLESAMPLE, MATCH_RECOGNIZE, WITH RECURSIVE and time travel are refused.",
+    "Functions that the local Athena doesn't know are refused by name; among them are the "
+    "geospatial, machine learning, HyperLogLog and URL functions.",
+    "A timestamp AT TIME ZONE other than UTC loses its zone: it shows the right local time, but "
+    "is a plain timestamp from there on.",
+    "approx_distinct and approx_percentile are exact.",
+    "information_schema is refused; SHOW and DESCRIBE take its place.",
+)
+_BATCH_ROWS = 50_000
 
 
 @dataclass
@@ -44,6 +64,7 @@ class QueryResult:
     Attributes:
         columns: what the rows consist of.
         reader: gives the rows; raises QueryFailed where a fault is found only while reading.
+            Read it to its end or close it: local files are kept until then.
         scanned_bytes: what Athena would charge: the bytes of the objects read as they are
             stored, for columnar formats of the columns used.
     """
@@ -59,13 +80,30 @@ class Engine:
     Args:
         catalog: where tables, partitions and views are looked up.
         s3: a boto3 client.
-        scratch: a folder for local copies of objects; bounded in size.
+        scratch: a folder of this engine's own, for local copies of objects.
+        capacity: how many bytes of copies are kept from query to query.
+        threads: how many threads all queries share.
+        memory: what they may use together, as DuckDB writes it.
     """
 
-    def __init__(self, catalog: Catalog, s3: Any, scratch: Path) -> None:
-        self.catalog = catalog
-        self.s3 = s3
-        self.scratch = scratch
+    def __init__(
+        self,
+        catalog: Catalog,
+        s3: Any,
+        scratch: Path,
+        *,
+        capacity: int = 2 << 30,
+        threads: int = 2,
+        memory: str = "2GB",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._catalog = catalog
+        self._store = ObjectStore(s3, scratch / "objects", capacity)
+        self._folder = scratch / "queries"
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._instance = duck.open_instance(scratch, threads=threads, memory=memory)
+        self._types: dict[str, str] = {}
+        self._clock = clock
 
     def select(
         self,
@@ -76,9 +114,181 @@ class Engine:
         scan_limit: int | None = None,
         cancelled: threading.Event | None = None,
     ) -> QueryResult:
-        """Run a query."""
-        raise QueryFailed("not there yet")
+        """Run a query; its rows are read while it still works.
+
+        Args:
+            statement: one SELECT, WITH or VALUES statement in Athena's SQL.
+            database: what table names without one mean.
+            parameters: for the question marks, as SQL literals.
+            scan_limit: bytes that it may read at most.
+            cancelled: set it, and the query stops at the next occasion.
+
+        Raises:
+            ScanLimitExceeded: before anything is read.
+            QueryFailed: with Athena's message.
+        """
+        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, cancelled)
+        try:
+            query, tree = self._prepare(statement, database, parameters, work)
+            scans = self._plan(query, tree, work)
+            _check_limit(scans.values(), scan_limit)
+            scanned = self._read(scans, work)
+            return work.run(tree, query.names, scanned)
+        except BaseException:
+            work.close()
+            raise
 
     def explain(self, statement: exp.Expression | str, database: str) -> str:
-        """The plan of a query, as text."""
-        raise QueryFailed("not there yet")
+        """The plan of a query as text: DuckDB's, under what is read of each table."""
+        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
+        try:
+            query, tree = self._prepare(statement, database, (), work)
+            scans = self._plan(query, tree, work)
+            lines = [_describe(scan) for scan in scans.values()]
+            self._read(scans, work)
+            rows = work.execute(f"EXPLAIN {tree.sql(dialect='duckdb')}").fetchall()
+            return "\n".join([*lines, *(str(row[1]) for row in rows)])
+        finally:
+            work.close()
+
+    def _prepare(
+        self,
+        statement: exp.Expression | str,
+        database: str,
+        parameters: Sequence[str],
+        work: _Work,
+    ) -> tuple[BoundQuery, exp.Expression]:
+        sql = statement if isinstance(statement, str) else statement.sql(dialect="athena")
+        query = bind(parse(bind_parameters(sql, parameters)), database, self._catalog)
+        return query, translate(query, work.connection, self._types, self._clock())
+
+    def _plan(self, query: BoundQuery, tree: exp.Expression, work: _Work) -> dict[str, Scan]:
+        conditions = find_conditions(tree, query.scans)
+        needed = _needed_columns(tree)
+        scans = {}
+        for name, table in query.scans.items():
+            work.check()
+            partitions = None
+            if table.iceberg:
+                raise not_emulated(f"the Iceberg table {table.database}.{table.name}")
+            if table.parameters.get("projection.enabled", "").lower() == "true":
+                raise not_emulated("partition projection")
+            if table.partition_keys:
+                every = list(self._catalog.partitions(table))
+                partitions = prune(table, every, conditions.get(name), work.connection)
+            scans[name] = plan_scan(table, partitions, needed.get(name, frozenset()), self._store)
+        return scans
+
+    def _read(self, scans: dict[str, Scan], work: _Work) -> int:
+        scanned = 0
+        for name, scan in scans.items():
+            work.check()
+            sql, size = fetch(scan, self._store, work.folder / name)
+            scanned += size
+            work.execute(f'CREATE TEMP VIEW "{name}" AS {sql}').fetchall()
+        return scanned
+
+
+def _check_limit(scans: Any, limit: int | None) -> None:
+    size = sum(scan.stored_bytes for scan in scans)
+    if limit is not None and size > limit:
+        raise ScanLimitExceeded(
+            f"Bytes scanned limit was exceeded: the query would read {size} bytes, "
+            f"its limit is {limit}"
+        )
+
+
+def _needed_columns(tree: exp.Expression) -> dict[str, frozenset[str]]:
+    """The columns that a query names, by scan."""
+    found: dict[str, set[str]] = {}
+    for scope in traverse_scope(tree):
+        for column in scope.find_all(exp.Column):
+            source = scope
+            while source is not None and column.table not in source.sources:
+                source = source.parent
+            table = source.sources[column.table] if source is not None else None
+            if isinstance(table, exp.Table):
+                found.setdefault(table.name, set()).add(column.name)
+    return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def _describe(scan: Scan) -> str:
+    table = scan.table
+    read = len(scan.partitions) if table.partition_keys else "all"
+    return (
+        f"Scan {table.database}.{table.name}: {sum(map(len, scan.objects))} objects, "
+        f"{scan.stored_bytes} bytes, partitions: {read}"
+    )
+
+
+class _Work:
+    """One query under way: its connection, its folder, and who may stop it."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        cancelled: threading.Event | None,
+    ) -> None:
+        self.connection = connection
+        self.folder = folder
+        self._cancelled = cancelled
+        self._done = threading.Event()
+
+    def check(self) -> None:
+        """Stop here if the query was cancelled."""
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise QueryCancelled("Query cancelled by user")
+
+    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """Run DuckDB's SQL."""
+        self.check()
+        try:
+            return self.connection.execute(sql)
+        except duckdb.Error as error:
+            raise duck.failure(error) from error
+
+    def run(self, tree: exp.Expression, names: Sequence[str], scanned: int) -> QueryResult:
+        """Start the query; the result closes this work when it is read or dropped."""
+        if self._cancelled is not None:
+            threading.Thread(target=self._watch, daemon=True).start()
+        self.check()
+        try:
+            rows = self.connection.sql(tree.sql(dialect="duckdb"))
+            kinds = [str(kind) for kind in rows.types]
+            columns = [result_column(n, k) for n, k in zip(names, kinds, strict=True)]
+            batches = rows.to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:
+            raise duck.failure(error) from error
+        schema = pa.schema([f.with_name(n) for f, n in zip(batches.schema, names, strict=True)])
+        reader = pa.RecordBatchReader.from_batches(schema, self._rows(batches, schema))
+        return QueryResult(columns, reader, scanned)
+
+    def _rows(self, batches: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in batches:
+                self.check()
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+        except duckdb.Error as error:
+            raise duck.failure(error) from error
+        except (OSError, pa.ArrowException) as error:
+            raise _failure_in_arrow(error) from error
+        finally:
+            self.close()
+
+    def _watch(self) -> None:
+        assert self._cancelled is not None
+        while not self._done.is_set():
+            if self._cancelled.wait(0.1):
+                self.connection.interrupt()
+                return
+
+    def close(self) -> None:
+        """Give up the connection and the files."""
+        self._done.set()
+        self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _failure_in_arrow(error: Exception) -> QueryFailed:
+    return duck.failure(duckdb.Error(str(error)))

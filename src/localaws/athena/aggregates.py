@@ -1,0 +1,142 @@
+"""Aggregate functions, alone and over windows.
+
+https://trino.io/docs/current/functions/aggregate.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from localaws.athena.context import Context
+from localaws.athena.duck import call, typed
+from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.operators import quotient
+from localaws.athena.types import decimal_shape, is_integer, is_number, trino_name
+
+#: Aggregates that are the same but for their name.
+_RENAMED = {
+    "any_value": "any_value", "arbitrary": "any_value", "array_agg": "array_agg",
+    "bit_and": "bit_and", "bitwise_and_agg": "bit_and", "bool_and": "bool_and",
+    "bool_or": "bool_or", "every": "bool_and", "corr": "corr", "covar_pop": "covar_pop",
+    "covar_samp": "covar_samp", "kurtosis": "kurtosis", "max": "max", "min": "min",
+    "max_by": "arg_max_null", "min_by": "arg_min_null", "regr_slope": "regr_slope",
+    "regr_intercept": "regr_intercept", "skewness": "skewness", "stddev": "stddev_samp",
+    "stddev_pop": "stddev_pop", "stddev_samp": "stddev_samp", "var_pop": "var_pop",
+    "var_samp": "var_samp", "variance": "var_samp", "histogram": "histogram",
+}  # fmt: skip
+#: A node's mark: what is to be put around it, its FILTER and its OVER included.
+_AROUND = "around"
+#: What may stand around a call before it is complete.
+_WRAPPERS = (exp.Filter, exp.Window, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+Around = Callable[[exp.Expression], exp.Expression]
+
+
+def aggregate(node: exp.Expression, context: Context) -> exp.Expression:
+    """A call of an aggregate function."""
+    name = node.name.lower()
+    arguments = node.expressions
+    match name:
+        case "count":
+            return _count(arguments)
+        case "count_if":
+            zero = exp.Literal.number(0)
+            return _around(
+                call("count_if", *arguments),
+                lambda whole: typed(call("coalesce", whole, zero), "BIGINT"),
+            )
+        case "approx_distinct":
+            distinct = exp.Distinct(expressions=[arguments[0]])
+            return call("count", distinct)
+        case "sum":
+            return _sum(arguments, context)
+        case "avg":
+            return _avg(arguments, context)
+        case "approx_percentile" if len(arguments) == 2:
+            kind = context.type_of(arguments[0])
+            return _around(call("quantile_disc", *arguments), lambda whole: typed(whole, kind))
+        case "geometric_mean":
+            return call("geomean", *arguments)
+        case "max" | "min" if len(arguments) > 1:
+            return call(name, *arguments)
+    if name not in _RENAMED:
+        raise not_emulated(f"the function {name}")
+    return call(_RENAMED[name], *arguments)
+
+
+def _count(arguments: list[exp.Expression]) -> exp.Expression:
+    return call("count", *(arguments or [exp.Star()]))
+
+
+def _operand(arguments: list[exp.Expression]) -> exp.Expression:
+    (argument,) = arguments
+    if isinstance(argument, exp.Distinct):
+        (argument,) = argument.expressions
+    return argument
+
+
+def _check_number(name: str, kind: str) -> None:
+    if not is_number(kind) and kind not in ("INTERVAL", '"NULL"'):
+        raise QueryFailed(
+            f"FUNCTION_NOT_FOUND: Unexpected parameters ({trino_name(kind)}) for function {name}"
+        )
+
+
+def _sum(arguments: list[exp.Expression], context: Context) -> exp.Expression:
+    kind = context.type_of(_operand(arguments))
+    _check_number("sum", kind)
+    total = call("sum", *arguments)
+    if is_integer(kind):
+        # DuckDB's sum is wider; Trino's overflows, and so does the cast.
+        return _around(total, lambda whole: typed(whole, "BIGINT"))
+    if shape := decimal_shape(kind):
+        return _around(total, lambda whole: typed(whole, f"DECIMAL(38,{shape[1]})"))
+    if kind == "FLOAT":
+        return _around(total, lambda whole: typed(whole, "FLOAT"))
+    return total
+
+
+def _avg(arguments: list[exp.Expression], context: Context) -> exp.Expression:
+    kind = context.type_of(_operand(arguments))
+    _check_number("avg", kind)
+    shape = decimal_shape(kind)
+    if shape is None:
+        mean = call("avg", *arguments)
+        return _around(mean, lambda whole: typed(whole, "FLOAT")) if kind == "FLOAT" else mean
+
+    def divide(total: exp.Expression) -> exp.Expression:
+        count = total.copy()
+        function = count if isinstance(count, exp.Anonymous) else count.find(exp.Anonymous)
+        if function is None:
+            raise not_emulated(total.sql(dialect="trino"))
+        function.set("this", "count")
+        return quotient(total, shape[1], call("nullif", count, exp.Literal.number(0)), 0, *shape)
+
+    return _around(call("sum", *arguments), divide)
+
+
+def listagg(node: exp.Expression, context: Context) -> exp.Expression:
+    """``LISTAGG(value, separator) WITHIN GROUP (ORDER BY …)``."""
+    del context
+    separator = node.args.get("separator") or exp.Literal.string("")
+    return call("string_agg", node.this, separator)
+
+
+def _around(function: exp.Expression, around: Around) -> exp.Expression:
+    """Mark an aggregate: what goes around it must go around its FILTER and OVER too."""
+    function.meta[_AROUND] = around
+    return function
+
+
+def enclose(node: exp.Expression) -> exp.Expression:
+    """Put around an aggregate what it is marked with, as soon as it is complete."""
+    mark = node.meta.get(_AROUND)
+    if mark is None:
+        return node
+    if isinstance(node.parent, _WRAPPERS) and node.arg_key == "this":
+        node.parent.meta[_AROUND] = node.meta.pop(_AROUND)
+        return node
+    del node.meta[_AROUND]
+    enclosed: exp.Expression = mark(node.copy())
+    return enclosed

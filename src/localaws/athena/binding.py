@@ -1,0 +1,232 @@
+"""Gives every name in a query its meaning: tables from the catalogue, views expanded, columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.qualify_columns import qualify_columns
+from sqlglot.optimizer.qualify_tables import qualify_tables
+from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.schema import MappingSchema
+
+from localaws.athena.catalog import CATALOG_NAME, Catalog, Table
+from localaws.athena.dialect import HIDDEN_COLUMNS, AthenaQueries, parse, position
+from localaws.athena.failures import QueryFailed, not_emulated
+
+#: How a bound query calls the n-th table that it reads.
+SCAN = "__scan_"
+#: Where a table's node in the tree keeps the types of its columns.
+COLUMNS = "columns"
+_UNNAMED = "__unnamed_"
+
+
+@dataclass
+class BoundQuery:
+    """A query in which each column names its table, and each table is one of ``scans``.
+
+    Attributes:
+        names: the headings of the result, with the letters' case that the query chose.
+        scans: the tables read, by the name that the tree has for each reading of one.
+    """
+
+    tree: exp.Expression
+    names: list[str]
+    scans: dict[str, Table] = field(default_factory=dict)
+
+
+def bind(statement: exp.Expression, database: str, catalog: Catalog) -> BoundQuery:
+    """Resolve a parsed query; the given tree is left as it was.
+
+    Raises:
+        QueryFailed: for names that there aren't, as Athena words it.
+    """
+    tree = statement.copy()
+    if isinstance(tree, exp.Values):
+        tree = exp.select("*").from_(tree)
+    if not isinstance(tree, exp.Query):
+        raise not_emulated(f"{tree.key.upper()} as a query")
+    headings = _name_outputs(tree)
+    scans: dict[str, Table] = {}
+    _resolve_tables(tree, database, catalog, scans, ())
+    tree = _qualify(tree, scans)
+    names = [
+        f"_col{index}" if name.startswith(_UNNAMED) else headings.get(name, name)
+        for index, name in enumerate(tree.named_selects)
+    ]
+    return BoundQuery(tree, names, scans)
+
+
+def _name_outputs(tree: exp.Query) -> dict[str, str]:
+    """Name the nameless outputs; returns the headings as written, by their lower-case names."""
+    headings: dict[str, str] = {}
+    first = tree
+    while isinstance(first, exp.SetOperation | exp.Subquery):
+        first = first.this
+    if not isinstance(first, exp.Select):
+        return headings
+    for index, projection in enumerate(first.expressions):
+        if isinstance(projection, exp.Alias | exp.Column) and not projection.is_star:
+            headings[projection.output_name.lower()] = projection.output_name
+        elif not projection.is_star:
+            projection.replace(exp.alias_(projection.copy(), f"{_UNNAMED}{index}"))
+    return headings
+
+
+def _resolve_tables(
+    tree: exp.Expression,
+    database: str,
+    catalog: Catalog,
+    scans: dict[str, Table],
+    chain: tuple[tuple[str, str], ...],
+) -> None:
+    for identifier in tree.find_all(exp.Identifier):
+        identifier.set("this", identifier.name.lower())
+    for values in tree.find_all(exp.Values):
+        _name_columns(values)
+    for scope in traverse_scope(tree):
+        tables = [source for source in scope.sources.values() if isinstance(source, exp.Table)]
+        known = {(node.db or database.lower(), node.name) for node in tables if not node.alias}
+        for column in scope.columns:
+            if column.db and (column.db, column.table) in known:
+                column.set("db", None)
+                column.set("catalog", None)
+        for node in tables:
+            _resolve_table(node, database, catalog, scans, chain)
+
+
+def _name_columns(values: exp.Values) -> None:
+    """Columns of VALUES that have no names of their own are called by their position."""
+    holder = values.parent if isinstance(values.parent, exp.Subquery) else values
+    alias = holder.args.get("alias") or exp.TableAlias(this=exp.to_identifier("values"))
+    if not alias.args.get("columns") and values.expressions:
+        row = values.expressions[0]
+        width = len(row.expressions) if isinstance(row, exp.Tuple) else 1
+        alias.set("columns", [exp.to_identifier(f"_col{index}") for index in range(width)])
+    holder.set("alias", alias)
+
+
+def _resolve_table(
+    node: exp.Table,
+    database: str,
+    catalog: Catalog,
+    scans: dict[str, Table],
+    chain: tuple[tuple[str, str], ...],
+) -> None:
+    if not isinstance(node.this, exp.Identifier):
+        raise not_emulated(f"the table function {node.this.sql(dialect=AthenaQueries)}")
+    where = position(node)
+    if node.catalog and node.catalog != CATALOG_NAME:
+        raise QueryFailed(f"CATALOG_NOT_FOUND: {where}: Catalog '{node.catalog}' not found")
+    of_database = node.db or database.lower()
+    full_name = f"{CATALOG_NAME}.{of_database}.{node.name}"
+    if of_database == "information_schema":
+        raise not_emulated("information_schema")
+    table = catalog.table(of_database, node.name)
+    if table is None:
+        if not catalog.has_database(of_database):
+            raise QueryFailed(f"SCHEMA_NOT_FOUND: {where}: Schema '{of_database}' does not exist")
+        raise QueryFailed(f"TABLE_NOT_FOUND: {where}: Table '{full_name}' does not exist")
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
+    if table.view is None:
+        name = f"{SCAN}{len(scans)}"
+        scans[name] = table
+        bound = exp.Table(this=exp.to_identifier(name), alias=alias)
+        for argument in ("joins", "sample", "pivots", "when", "version"):
+            if node.args.get(argument):
+                bound.set(argument, node.args[argument])
+        bound.meta[COLUMNS] = {**table.schema, **HIDDEN_COLUMNS}
+        if bound.args.get("when") or bound.args.get("version"):
+            raise not_emulated("time travel")
+        node.replace(bound)
+        return
+    key = (of_database, node.name)
+    if key in chain:
+        raise QueryFailed(f"VIEW_IS_RECURSIVE: {where}: View '{full_name}' is recursive")
+    content = parse(table.view.sql)
+    _resolve_tables(content, table.view.database, catalog, scans, (*chain, key))
+    expanded = exp.Subquery(this=content, alias=alias)
+    if node.args.get("joins"):
+        expanded.set("joins", node.args["joins"])
+    node.replace(expanded)
+
+
+def _qualify(tree: exp.Expression, scans: dict[str, Table]) -> exp.Expression:
+    # Names are all that is resolved here; the types are `typing`'s affair.
+    schema = MappingSchema(
+        {
+            name: dict.fromkeys((*table.schema, *HIDDEN_COLUMNS), "VARCHAR")
+            for name, table in scans.items()
+        },
+        dialect=AthenaQueries,
+        normalize=False,
+    )
+    try:
+        tree = qualify_tables(tree, dialect=AthenaQueries)
+        tree = qualify_columns(tree, schema, expand_alias_refs=False, dialect=AthenaQueries)
+    except sqlglot.errors.OptimizeError as error:
+        raise _column_error(tree, str(error)) from error
+    for scope in traverse_scope(tree):
+        _check_columns(scope)
+    return tree
+
+
+def _check_columns(scope: Scope) -> None:
+    select = scope.expression
+    if not isinstance(select, exp.Select):
+        return
+    _find_hidden_columns(scope)
+    outputs = {projection.alias_or_name: projection for projection in select.selects}
+    for column in scope.find_all(exp.Column):
+        if column.table or column.find_ancestor(exp.Lambda):
+            continue
+        order = column.find_ancestor(exp.Order, exp.Select)
+        if isinstance(order, exp.Order) and order.parent is select and column.name in outputs:
+            _point_to_output(column, select, outputs[column.name])
+            continue
+        sources = [name for name in scope.selected_sources if _has(scope, name, column.name)]
+        if len(sources) != 1:
+            raise _ambiguous(column) if sources else no_such_column(column)
+        column.set("table", exp.to_identifier(sources[0]))
+
+
+def _has(scope: Scope, source: str, column: str) -> bool:
+    """Whether a source of a scope has a column."""
+    found = scope.sources[source]
+    if isinstance(found, Scope):
+        return column in found.expression.named_selects
+    return column in found.meta[COLUMNS]
+
+
+def _find_hidden_columns(scope: Scope) -> None:
+    for hidden in list(scope.find_all(exp.Pseudocolumn)):
+        table = exp.to_identifier(hidden.table) if hidden.table else None
+        hidden.replace(exp.Column(this=exp.to_identifier(hidden.name, quoted=True), table=table))
+
+
+def _point_to_output(column: exp.Column, select: exp.Select, output: exp.Expression) -> None:
+    """ORDER BY may name an output: make that certain, whatever columns the tables have."""
+    if isinstance(column.parent, exp.Ordered):
+        column.replace(exp.Literal.number(select.selects.index(output) + 1))
+    elif not select.args.get("distinct"):
+        column.replace(exp.paren(output.unalias().copy()))
+
+
+def no_such_column(column: exp.Column) -> QueryFailed:
+    """The failure of a query that names a column which isn't there."""
+    name = ".".join(part.name for part in column.parts)
+    return QueryFailed(f"COLUMN_NOT_FOUND: {position(column)}: Column '{name}' cannot be resolved")
+
+
+def _ambiguous(column: exp.Column) -> QueryFailed:
+    return QueryFailed(f"AMBIGUOUS_NAME: {position(column)}: Column '{column.name}' is ambiguous")
+
+
+def _column_error(tree: exp.Expression, reason: str) -> QueryFailed:
+    """sqlglot names the column that it misses in a sentence; Athena also says where it stands."""
+    name = reason.removeprefix("Unknown column: ")
+    for column in tree.find_all(exp.Column):
+        if column.name == name:
+            return no_such_column(column)
+    return QueryFailed(f"SYNTAX_ERROR: {reason}")

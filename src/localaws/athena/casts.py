@@ -1,0 +1,148 @@
+"""CAST and TRY_CAST, typed literals, and what the clock gives.
+
+https://trino.io/docs/current/functions/conversion.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from localaws.athena.context import Context
+from localaws.athena.dialect import EXPLICIT
+from localaws.athena.duck import call, typed
+from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.types import decimal_shape, is_integer, spell, trino_name
+
+_WHOLE = r"\s*[+-]?[0-9]+\s*"
+_MOMENT = r"\s*[0-9]+-[0-9]+-[0-9]+( [0-9]+:[0-9]+(:[0-9]+(\.[0-9]+)?)?)?\s*"
+_DAY = r"\s*[0-9]+-[0-9]+-[0-9]+\s*"
+#: A timestamp's text has milliseconds, which is Athena's precision.
+_MILLISECONDS = "%Y-%m-%d %H:%M:%S.%g"
+
+
+def cast(node: exp.Expression, context: Context) -> exp.Expression:
+    """CAST(value AS type) and TRY_CAST."""
+    assert isinstance(node, exp.Cast)
+    target = _target(node)
+    if node.to.this == exp.DataType.Type.USERDEFINED:
+        return node
+    source = context.type_of(node.this)
+    value = converted(node.this, source, target)
+    if target == "VARCHAR" and node.to.expressions:
+        length = exp.Literal.number(node.to.expressions[0].name)
+        value = call("left", typed(value, "VARCHAR"), length)
+        if node.to.this == exp.DataType.Type.CHAR:
+            value = call("rpad", value, length.copy(), exp.Literal.string(" "))
+    result = typed(value, target)
+    return exp.TryCast(**result.args) if isinstance(node, exp.TryCast) else result
+
+
+def _target(node: exp.Cast) -> str:
+    to = node.to
+    if to.this == exp.DataType.Type.DECIMAL and not to.expressions:
+        if isinstance(node.this, exp.Literal) and not node.meta.get(EXPLICIT):
+            whole, _, fraction = node.this.name.strip().lstrip("+-").partition(".")
+            digits = len(whole.lstrip("0")) + len(fraction)
+            return f"DECIMAL({max(digits, 1)},{len(fraction)})"
+        return "DECIMAL(38,0)"
+    text = node.this.name if isinstance(node.this, exp.Literal) else ""
+    if to.this == exp.DataType.Type.TIMESTAMP and not node.meta.get(EXPLICIT):
+        # TIMESTAMP '2020-01-01 00:00:00 UTC' has a zone because its text has one.
+        time = text.partition(" ")[2]
+        if time.strip("0123456789:. "):
+            return "TIMESTAMP WITH TIME ZONE"
+    return spell(to)
+
+
+def converted(value: exp.Expression, source: str, target: str) -> exp.Expression:
+    """The value, made such that DuckDB's own cast to the target gives what Trino's gives.
+
+    What can't be cast is made into something that DuckDB can't cast either, so that CAST fails
+    and TRY_CAST gives NULL.
+    """
+    if source == target or source == '"NULL"':
+        return value
+    if source == "JSON" and not target.endswith("]") and "(" not in target.replace("DECIMAL(", ""):
+        return value if target == "JSON" else call("trino_json_scalar", value)
+    if target == "JSON":
+        return call("to_json", value)
+    if source == "VARCHAR":
+        return _from_text(value, target)
+    if source in ("DOUBLE", "FLOAT"):
+        if is_integer(target):
+            half = exp.Literal.number("0.5")
+            return call("floor", exp.Add(this=value, expression=typed(half, "DOUBLE")))
+        if decimal_shape(target):
+            # By its shortest text, as Java's BigDecimal.valueOf has it: 1.005 is not 1.00499….
+            return typed(value, "VARCHAR")
+        if target == "VARCHAR":
+            return call("trino_double_text", value)
+    if target == "VARCHAR":
+        if source.endswith("]") or source.startswith(("STRUCT", "MAP", "TUPLE", "BLOB")):
+            raise QueryFailed(f"TYPE_MISMATCH: Cannot cast {trino_name(source)} to varchar")
+        if source == "TIMESTAMP":
+            return call("strftime", value, exp.Literal.string(_MILLISECONDS))
+        if source == "TIMESTAMP WITH TIME ZONE":
+            return call("strftime", value, exp.Literal.string(f"{_MILLISECONDS} UTC"))
+    return value
+
+
+def _from_text(value: exp.Expression, target: str) -> exp.Expression:
+    pattern = {"TIMESTAMP": _MOMENT, "DATE": _DAY}.get(target)
+    if is_integer(target):
+        pattern = _WHOLE
+    if pattern is None or (isinstance(value, exp.Literal) and target in ("DATE", "TIMESTAMP")):
+        return value
+    return call("trino_only_if", value, exp.Literal.string(pattern))
+
+
+def at_time_zone(node: exp.Expression, context: Context) -> exp.Expression:
+    """``AT TIME ZONE``: the same instant, shown on another clock."""
+    zone = node.args["zone"]
+    kind = context.type_of(node.this)
+    if kind not in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+        raise QueryFailed(f"TYPE_MISMATCH: Type of value must be a time or timestamp, not {kind}")
+    instant = typed(node.this, "TIMESTAMP WITH TIME ZONE")
+    if isinstance(zone, exp.Literal) and zone.name.upper() in ("UTC", "GMT", "Z"):
+        return instant
+    return exp.paren(exp.AtTimeZone(this=instant, zone=zone))
+
+
+def interval(node: exp.Expression, context: Context) -> exp.Expression:
+    """INTERVAL literals of one unit."""
+    del context
+    if not isinstance(node.args.get("unit"), exp.Var):
+        raise not_emulated(node.sql(dialect="trino"))
+    return node
+
+
+def _today(node: exp.Expression, context: Context) -> exp.Expression:
+    del node
+    return typed(exp.Literal.string(context.now.date().isoformat()), "DATE")
+
+
+def now(node: exp.Expression, context: Context) -> exp.Expression:
+    """current_timestamp and now(): the same throughout a query, to the millisecond."""
+    del node
+    text = context.now.isoformat(" ", "milliseconds")
+    return typed(exp.Literal.string(text), "TIMESTAMP WITH TIME ZONE")
+
+
+def _local_now(node: exp.Expression, context: Context) -> exp.Expression:
+    del node
+    text = context.now.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return typed(exp.Literal.string(text), "TIMESTAMP")
+
+
+Rule = Callable[[exp.Expression, Context], exp.Expression]
+RULES: dict[type[exp.Expression], Rule] = {
+    exp.Cast: cast,
+    exp.TryCast: cast,
+    exp.AtTimeZone: at_time_zone,
+    exp.CurrentDate: _today,
+    exp.CurrentTimestamp: now,
+    exp.Localtimestamp: _local_now,
+    exp.Interval: interval,
+}

@@ -1,0 +1,145 @@
+"""Athena's SQL as a syntax tree.
+
+sqlglot parses it, as a dialect of Trino in which every function call stays what it is: a name and
+its arguments. What a function means is decided in `functions`, which knows each supported one, so
+that nothing is translated by resemblance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.tokens import TokenType
+
+from localaws.athena.failures import QueryFailed
+
+#: Functions that turn many rows into one.
+AGGREGATES = frozenset(
+    ["any_value", "approx_distinct", "approx_percentile", "arbitrary", "array_agg", "avg", "bit_and", "bit_or", "bool_and", "bool_or", "checksum", "corr", "count", "count_if", "covar_pop", "covar_samp", "every", "geometric_mean", "histogram", "kurtosis", "listagg", "map_agg", "max", "max_by", "min", "min_by", "regr_intercept", "regr_slope", "skewness", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance"]
+)
+#: Functions whose arguments have a syntax of their own.
+_OWN_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM")
+#: Columns that every table has and that no star shows.
+HIDDEN_COLUMNS = {
+    "$path": "VARCHAR",
+    "$file_size": "BIGINT",
+    "$file_modified_time": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+#: Marks a CAST that is written as such, other than the literal ``DECIMAL '1.5'``.
+EXPLICIT = "explicit"
+
+
+def _parse_explicit_cast(parser: Any, *, safe: bool) -> exp.Expression:
+    node: exp.Expression = parser._parse_cast(not safe, safe=safe)
+    node.meta[EXPLICIT] = True
+    return node
+
+
+class AthenaQueries(Trino):
+    """Trino's syntax, functions left untouched."""
+
+    #: Subscripts stay as they are written.
+    INDEX_OFFSET: ClassVar[int] = 0
+    PSEUDOCOLUMNS: ClassVar[set[str]] = {name.upper() for name in HIDDEN_COLUMNS}
+    EXCLUDES_PSEUDOCOLUMNS_FROM_STAR: ClassVar[bool] = True
+
+    class Parser(Trino.Parser):
+        """Keeps names of functions."""
+
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: parser
+            for name, parser in Trino.Parser.FUNCTION_PARSERS.items()
+            if name in _OWN_SYNTAX
+        } | {
+            "CAST": lambda self: _parse_explicit_cast(self, safe=False),
+            "TRY_CAST": lambda self: _parse_explicit_cast(self, safe=True),
+        }
+
+
+_DIALECT = AthenaQueries()
+
+
+def parse(sql: str) -> exp.Expression:
+    """Parse one statement.
+
+    Raises:
+        QueryFailed: with line and column of what isn't Athena's SQL.
+    """
+    try:
+        found = [tree for tree in _DIALECT.parse(sql) if tree is not None]
+    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:
+        raise _syntax_error(error) from error
+    if len(found) != 1:
+        raise QueryFailed("line 1:1: Only one sql statement is allowed")
+    tree: exp.Expression = found[0]
+    for call in list(tree.find_all(exp.Anonymous)):
+        if call.name.lower() in AGGREGATES:
+            call.replace(exp.AnonymousAggFunc(this=call.this, expressions=call.expressions))
+    return tree
+
+
+def _syntax_error(error: sqlglot.errors.ParseError | sqlglot.errors.TokenError) -> QueryFailed:
+    details = getattr(error, "errors", None)
+    if not details:
+        return QueryFailed(f"line 1:1: {error}")
+    first = details[0]
+    text = first.get("highlight") or ""
+    # sqlglot counts the column of a token's last character, Athena that of its first.
+    column = max(1, (first.get("col") or 1) - len(text) + 1)
+    reason = str(first.get("description") or "").rstrip(".")
+    return QueryFailed(
+        f"line {first.get('line') or 1}:{column}: mismatched input '{text}': {reason}"
+    )
+
+
+def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
+    """Put ExecutionParameters, which are SQL literals, in the place of the question marks.
+
+    Raises:
+        QueryFailed: for a wrong number of parameters, or one that is more than a literal.
+    """
+    try:
+        marks = [t for t in _DIALECT.tokenize(sql) if t.token_type == TokenType.PLACEHOLDER]
+    except sqlglot.errors.TokenError as error:
+        raise _syntax_error(error) from error
+    if len(marks) != len(parameters):
+        raise QueryFailed(
+            "INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: "
+            f"expected {len(marks)} but found {len(parameters)}"
+        )
+    for mark, parameter in reversed(list(zip(marks, parameters, strict=True))):
+        if not _is_literal(parameter):
+            raise QueryFailed(f"SYNTAX_ERROR: the parameter is not a literal: {parameter}")
+        sql = f"{sql[: mark.start]}{parameter}{sql[mark.end + 1 :]}"
+    return sql
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        value = parse(f"SELECT {text}")
+    except QueryFailed:
+        return False
+    if not isinstance(value, exp.Select) or len(value.selects) != 1 or value.args.get("from_"):
+        return False
+    allowed = (exp.Literal, exp.Cast, exp.DataType, exp.DataTypeParam, exp.Neg, exp.Boolean)
+    return all(
+        isinstance(node, (*allowed, exp.Null, exp.Interval, exp.Var))
+        for node in value.selects[0].walk()
+    )
+
+
+def position(node: exp.Expression) -> str:
+    """Where a name stands in the query, as Athena's messages have it: ``line 1:8``."""
+    for identifier in node.find_all(exp.Identifier):
+        line, end = identifier.meta_get("line"), identifier.meta_get("col")
+        if line and end:
+            quotes = 2 if identifier.args.get("quoted") else 0
+            return f"line {line}:{max(1, end - len(identifier.name) - quotes + 1)}"
+    return "line 1:1"

@@ -1,0 +1,86 @@
+"""DuckDB as this engine uses it: one instance, closed to the outside, a connection per query."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from localaws.athena.failures import QueryCancelled, QueryFailed
+
+#: What our own error() calls begin with, and what is told of them.
+_CODED = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
+_FOREIGN = re.compile(r"^(Use TRY|LINE \d+:|Possible solutions|Candidate functions|\s*\^)")
+_CODES: tuple[tuple[type[duckdb.Error], str], ...] = (
+    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
+    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
+    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
+    (duckdb.CatalogException, "FUNCTION_NOT_FOUND"),
+    (duckdb.BinderException, "TYPE_MISMATCH"),
+    (duckdb.ParserException, "SYNTAX_ERROR"),
+    (duckdb.InvalidInputException, "INVALID_FUNCTION_ARGUMENT"),
+)
+
+
+def open_instance(scratch: Path, *, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB in memory that loads nothing and whose bounds all queries share.
+
+    Args:
+        scratch: where it may spill what doesn't fit into memory.
+        memory: its limit, as DuckDB writes it.
+    """
+    instance = duckdb.connect(
+        config={
+            "threads": threads,
+            "memory_limit": memory,
+            "temp_directory": str(scratch / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    instance.execute(files("localaws.athena").joinpath("macros.sql").read_text()).fetchall()
+    return instance
+
+
+def connect(instance: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection for one query, whose session is in UTC as Athena's is."""
+    connection = instance.cursor()
+    connection.execute("SET TimeZone = 'UTC'").fetchall()
+    return connection
+
+
+def typed(node: exp.Expression, duckdb_type: str) -> exp.Expression:
+    """The expression, cast by DuckDB to one of its types."""
+    kind = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=duckdb_type)
+    return exp.Cast(this=node, to=kind)
+
+
+def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+    """A call of a function or macro of DuckDB."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def failure(error: duckdb.Error) -> QueryFailed:
+    """The failure that Athena would report for DuckDB's, its reason kept."""
+    if isinstance(error, duckdb.InterruptException):
+        return QueryCancelled("Query cancelled by user")
+    text = str(error)
+    reason = text.partition(" Error: ")[2] or text
+    if (coded := _CODED.match(reason)) is not None:
+        return QueryFailed(coded[1].strip())
+    if reason.startswith("Division by zero"):
+        return QueryFailed("DIVISION_BY_ZERO: Division by zero")
+    if (group := re.match(r'column "([^"]+)" must appear in the GROUP BY', reason)) is not None:
+        return QueryFailed(
+            f"EXPRESSION_NOT_AGGREGATE: '{group[1]}' must be an aggregate expression "
+            "or appear in GROUP BY clause"
+        )
+    lines = [line for line in reason.splitlines() if line.strip() and not _FOREIGN.match(line)]
+    reason = " ".join(lines).partition(" Use TRY")[0]
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return QueryFailed(f"{code}: {reason}")
+    return QueryFailed(f"GENERIC_INTERNAL_ERROR: {reason}")

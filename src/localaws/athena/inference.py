@@ -1,0 +1,118 @@
+"""Which type an expression has: DuckDB is asked, for it binds the functions that we translate to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope
+
+from localaws.athena.binding import COLUMNS, no_such_column
+from localaws.athena.duck import failure, typed
+
+_TYPE = "duckdb_type"
+_TYPES = "duckdb_types"
+_TYPED = (exp.Column, exp.Subquery, exp.Identifier)
+
+
+class Inference:
+    """Infers the types of the expressions of one query, scope by scope, sources first.
+
+    Args:
+        cache: answers of DuckDB by question, kept from query to query: they depend on nothing else.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cache: dict[str, str]) -> None:
+        self._connection = connection
+        self._cache = cache
+        self._outputs: dict[int, dict[str, str]] = {}
+
+    def annotate(self, scope: Scope) -> None:
+        """Give each column of a scope its type; the scope's sources must have been concluded."""
+        for column in scope.find_all(exp.Column):
+            column.meta[_TYPE] = self._column_type(column, scope)
+
+    def note(self, node: exp.Expression, duckdb_type: str) -> None:
+        """Give a node its type."""
+        node.meta[_TYPE] = duckdb_type
+
+    def common(self, one: str, other: str) -> str:
+        """The type that takes the values of both."""
+        values = typed(exp.Null(), one), typed(exp.Null(), other)
+        return self.of(exp.Coalesce(this=values[0], expressions=[values[1]]))
+
+    def _column_type(self, column: exp.Column, scope: Scope | None) -> str:
+        while scope is not None:
+            source = scope.sources.get(column.table)
+            if isinstance(source, exp.Table) and column.name in source.meta[COLUMNS]:
+                return str(source.meta[COLUMNS][column.name])
+            if isinstance(source, Scope) and column.name in self._outputs.get(id(source), {}):
+                return self._outputs[id(source)][column.name]
+            scope = scope.parent
+        raise no_such_column(column)
+
+    def conclude(self, scope: Scope, names: Sequence[str], types: Sequence[str]) -> None:
+        """Note the outputs of a scope, for those that select from it."""
+        self._outputs[id(scope)] = dict(zip(names, types, strict=False))
+        scope.expression.meta[_TYPES] = list(types)
+
+    def outputs(self, scope: Scope) -> dict[str, str]:
+        """What was concluded of a scope: types by column."""
+        return self._outputs[id(scope)]
+
+    def known(self, node: exp.Expression) -> str | None:
+        """The type of an expression, where it shows without asking."""
+        match node:
+            case exp.Column() | exp.Identifier():
+                return node.meta.get(_TYPE)
+            case exp.Paren() | exp.Alias() | exp.Neg() | exp.Filter():
+                return self.known(node.this)
+            case exp.Cast() if node.to.this == exp.DataType.Type.USERDEFINED:
+                return str(node.to.args["kind"])
+            case exp.Subquery():
+                types = node.unnest().meta.get(_TYPES)
+                return types[0] if types else None
+            case exp.Predicate() | exp.Connector() | exp.Not() | exp.Boolean():
+                return "BOOLEAN"
+            case exp.Literal():
+                return "VARCHAR" if node.is_string else None
+        return None
+
+    def of(self, node: exp.Expression) -> str:
+        """The DuckDB type of an expression that is translated already."""
+        return self.of_all([node])[0]
+
+    def of_all(self, nodes: Sequence[exp.Expression]) -> list[str]:
+        """The types of several expressions, with one question to DuckDB at most."""
+        known = [self.known(node) for node in nodes]
+        asked = [node for node, kind in zip(nodes, known, strict=True) if kind is None]
+        answers = iter(self._ask([self._bare(node) for node in asked]))
+        return [kind or next(answers) for kind in known]
+
+    def _bare(self, node: exp.Expression) -> str:
+        """The expression as SQL, with nothing in the place of its columns but their types."""
+
+        def strip(part: exp.Expression) -> exp.Expression:
+            if isinstance(part, _TYPED) and (kind := self.known(part)):
+                return typed(exp.Null(), kind)
+            if isinstance(part, exp.Exists) or (
+                isinstance(part, exp.In) and part.args.get("query")
+            ):
+                return typed(exp.Null(), "BOOLEAN")
+            return part
+
+        return str(node.unalias().copy().transform(strip).sql(dialect="duckdb"))
+
+    def _ask(self, texts: Sequence[str]) -> Iterable[str]:
+        missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        if missing:
+            try:
+                question = f"DESCRIBE SELECT {', '.join(missing)}"
+                found = self._connection.execute(question).fetchall()
+            except duckdb.Error as error:
+                raise failure(error) from error
+            self._cache.update(
+                (text, str(row[1])) for text, row in zip(missing, found, strict=True)
+            )
+        return [self._cache[text] for text in texts]

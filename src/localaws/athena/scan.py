@@ -1,0 +1,199 @@
+"""Reads a table: which objects, how many bytes of them, and the SQL that DuckDB reads them with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from localaws.athena.catalog import Partition, Table
+from localaws.athena.dialect import HIDDEN_COLUMNS
+from localaws.athena.failures import QueryFailed
+from localaws.athena.formats import Reading, kind_of, literal, quoted, reading
+from localaws.athena.objects import ObjectStore, StoredObject
+
+
+@dataclass
+class Scan:
+    """The files that one table of a query needs.
+
+    Attributes:
+        needed: the columns that the query uses.
+        partitions: those that are read, None for the whole of an unpartitioned table.
+        objects: what lies in each of them.
+    """
+
+    table: Table
+    needed: frozenset[str]
+    partitions: Sequence[Partition | None]
+    objects: list[list[StoredObject]]
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of the objects, as they are stored."""
+        return sum(item.size for found in self.objects for item in found)
+
+
+def plan_scan(
+    table: Table, partitions: Sequence[Partition] | None, needed: frozenset[str], store: ObjectStore
+) -> Scan:
+    """List the objects that a query needs of a table.
+
+    Raises:
+        QueryFailed: for formats that aren't emulated, and partitions whose schema doesn't fit.
+    """
+    kind = kind_of(table.storage)
+    if partitions is None:
+        return Scan(table, needed, [None], store.list([table.storage.location]))
+    for partition in partitions:
+        _check_schema(table, partition)
+        if partition.storage.serde and kind_of(partition.storage) != kind:
+            raise QueryFailed(
+                "NOT_SUPPORTED: partitions in another format than their table are not supported "
+                f"by the local AWS: {_partition_name(table, partition)}"
+            )
+    locations = [partition.storage.location for partition in partitions]
+    return Scan(table, needed, list(partitions), store.list(locations) if locations else [])
+
+
+def _partition_name(table: Table, partition: Partition) -> str:
+    pairs = zip(table.partition_keys, partition.values, strict=True)
+    return "/".join(f"{key.name}={value}" for key, value in pairs)
+
+
+_WIDENS = {
+    "TINYINT": ("SMALLINT", "INTEGER", "BIGINT"),
+    "SMALLINT": ("INTEGER", "BIGINT"),
+    "INTEGER": ("BIGINT",),
+    "FLOAT": ("DOUBLE",),
+}
+
+
+def _check_schema(table: Table, partition: Partition) -> None:
+    """https://docs.aws.amazon.com/athena/latest/ug/updates-and-partitions.html"""
+    declared = {column.name: column for column in table.columns}
+    for column in partition.storage.columns:
+        of_table = declared.get(column.name)
+        if of_table is None or of_table.type == column.type:
+            continue
+        one, other = column.duckdb_type, of_table.duckdb_type
+        if one != other and other not in _WIDENS.get(one, ()):
+            raise QueryFailed(
+                "HIVE_PARTITION_SCHEMA_MISMATCH: There is a mismatch between the table and "
+                "partition schemas. The types are incompatible and cannot be coerced. The column "
+                f"'{column.name}' in table '{table.database}.{table.name}' is declared as type "
+                f"'{of_table.type}', but partition '{_partition_name(table, partition)}' declared "
+                f"column '{column.name}' as type '{column.type}'."
+            )
+
+
+def fetch(scan: Scan, store: ObjectStore, folder: Path) -> tuple[str, int]:
+    """Copy the objects of a scan to local files.
+
+    Args:
+        folder: for these files; made here, removed by who gave it.
+
+    Returns:
+        The SQL of a subquery that gives the table's rows, and the bytes that Athena counts.
+    """
+    flat = [item for found in scan.objects for item in found]
+    kind = kind_of(scan.table.storage)
+    variant, suffix = ("raw", ".parquet") if kind == "parquet" else (None, "")
+    how = reading(scan.table) if variant is None else None
+    if how is not None:
+        variant, suffix = how.variant, how.suffix
+    paths = _paths(scan, folder, suffix)
+    assert variant is not None
+    store.copies(flat, variant, lambda number, copy: os.link(copy, paths[number]))
+    if how is None:
+        present, scanned = _parquet_columns(paths, scan.needed)
+        how = reading(scan.table, present)
+    else:
+        scanned = scan.stored_bytes
+    return _sql(scan, how, flat, paths), scanned
+
+
+def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
+    paths: list[Path] = []
+    for number, found in enumerate(scan.objects):
+        if not found:
+            continue
+        home = folder / f"partition_number={number}"
+        home.mkdir(parents=True)
+        paths += [home / f"{len(paths) + index}{suffix}" for index in range(len(found))]
+    return paths
+
+
+def _parquet_columns(paths: Sequence[Path], needed: frozenset[str]) -> tuple[list[str], int]:
+    """The columns that Parquet files have, and the bytes of those needed, with the footers."""
+    names: dict[str, None] = {}
+    scanned = 0
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            names.update(dict.fromkeys(file.schema_arrow.names))
+            footer = file.metadata
+            scanned += footer.serialized_size + 8
+            for group in range(footer.num_row_groups):
+                row_group = footer.row_group(group)
+                for index in range(row_group.num_columns):
+                    chunk = row_group.column(index)
+                    if chunk.path_in_schema.partition(".")[0].lower() in needed:
+                        scanned += chunk.total_compressed_size
+    return list(names), scanned
+
+
+def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Path]) -> str:
+    table = scan.table
+    types = {**table.schema, **HIDDEN_COLUMNS}
+    if not paths:
+        nothing = (f"CAST(NULL AS {types[name]}) AS {quoted(name)}" for name in types)
+        return f"SELECT {', '.join(nothing)} WHERE false"
+    wanted = [name for name in types if name in scan.needed]
+    columns = [
+        f"{how.columns[c.name]} AS {quoted(c.name)}" for c in table.columns if c.name in wanted
+    ]
+    several = sum(1 for found in scan.objects if found) > 1
+    for index, key in enumerate(table.partition_keys):
+        if key.name in wanted:
+            values = [None if p is None else p.values[index] for p in scan.partitions]
+            columns.append(
+                f"{_pick(values, 'partition_number', key.duckdb_type, several, scan)} AS {quoted(key.name)}"
+            )
+    arguments = list(how.arguments)
+    if any(name in HIDDEN_COLUMNS for name in wanted):
+        arguments.append("filename = 'file_name'")
+        columns += _hidden(wanted, flat)
+    arguments.append(f"hive_partitioning = {'true' if several else 'false'}")
+    if several:
+        arguments.append("hive_types = {'partition_number': 'INTEGER'}")
+    files = ", ".join(literal(str(path)) for path in paths)
+    source = f"{how.function}([{files}], {', '.join(arguments)})"
+    return f"SELECT {', '.join(columns) or '1 AS one'} FROM {source}"
+
+
+def _pick(values: Sequence[str | None], number: str, kind: str, several: bool, scan: Scan) -> str:
+    """The value of a partition key, by the number of the partition."""
+    if not several:
+        number_of = next(n for n, found in enumerate(scan.objects) if found)
+        value = values[number_of]
+        return f"CAST({'NULL' if value is None else literal(value)} AS {kind})"
+    texts = ", ".join("NULL" if value is None else literal(value) for value in values)
+    return f"list_extract(CAST([{texts}] AS {kind}[]), {number} + 1)"
+
+
+def _hidden(wanted: Sequence[str], flat: Sequence[StoredObject]) -> list[str]:
+    number = "CAST(regexp_extract(file_name, '([0-9]+)[.][a-z]+$', 1) AS INTEGER) + 1"
+    values = {
+        "$path": [literal(item.uri) for item in flat],
+        "$file_size": [str(item.size) for item in flat],
+        "$file_modified_time": [literal(item.modified.isoformat(" ")) for item in flat],
+    }
+    return [
+        f"list_extract(CAST([{', '.join(values[name])}] AS {HIDDEN_COLUMNS[name]}[]), {number}) "
+        f"AS {quoted(name)}"
+        for name in wanted
+        if name in HIDDEN_COLUMNS
+    ]
