@@ -29,6 +29,7 @@ class Run:
     engine: Engine
     tables: GlueTables
     s3: Any
+    _readers: list[pa.RecordBatchReader] = field(default_factory=list)
 
     @property
     def database(self) -> str:
@@ -54,11 +55,17 @@ class Run:
             scan_limit=execution.scan_limit,
             cancelled=execution.cancelled,
         )
+        self._readers.append(result.reader)
         execution.scanned_bytes += result.scanned_bytes
         reader = pa.RecordBatchReader.from_batches(
             result.reader.schema, self._until_stopped(result.reader)
         )
         return QueryResult(result.columns, reader, result.scanned_bytes)
+
+    def close(self) -> None:
+        """Let go of queries that were not read to their end."""
+        for reader in self._readers:
+            reader.close()
 
     def _until_stopped(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         for batch in reader:

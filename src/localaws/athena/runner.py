@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,6 +79,8 @@ class Runner:
     def stop(self, execution: Execution) -> None:
         """Cancel a query; one that has ended stays as it is."""
         with self._changed:
+            if execution.final:
+                return
             execution.cancelled.set()
             execution.end("CANCELLED", datetime.now(UTC), STOPPED)
 
@@ -141,7 +144,8 @@ class Runner:
         engine, tables, s3 = self._tools()
         statement, parameters = self._resolve(execution)
         run = Run(execution, parameters, engine, tables, s3)
-        outcome = self._handlers[type(statement)](run, statement)
+        with closing(run):
+            outcome = self._handlers[type(statement)](run, statement)
         run.check()
         self._conclude(execution, s3, outcome)
 

@@ -71,7 +71,8 @@ class State:
             for statement in self.prepared.of(name):
                 self.prepared.delete(name, statement["StatementName"])
             for execution in self.executions.of(name):
-                execution.cancelled.set()
+                if not execution.final:
+                    execution.cancelled.set()
             self.executions.forget_workgroup(name)
             self.tags.pop(self.workgroup_arn(name), None)
 

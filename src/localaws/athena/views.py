@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from localaws.athena.arrow_types import hive_type, named_columns, trino_type
-from localaws.athena.catalog import CATALOG_NAME, view_text
+from localaws.athena.catalog import CATALOG_NAME, Catalog, view_text
 from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import is_view
 from localaws.athena.run import Outcome, Run, shown
@@ -75,7 +75,7 @@ def show_create(run: Run, statement: ShowCreateView) -> Outcome:
     """The statement that makes the view."""
     database = statement.name.within(run.database)
     name = f"{database}.{statement.name.table}"
-    table = run.engine.catalog.table(database, statement.name.table)
+    table = Catalog(run.tables.glue).table(database, statement.name.table)
     if table is None:
         raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: View '{name}' does not exist")
     if table.view is None:
