@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,10 +91,14 @@ class Lake:
         table: dict[str, Any] = self.glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
         return table
 
+    def all(self) -> list[dict[str, Any]]:
+        """All tables."""
+        tables: list[dict[str, Any]] = self.glue.get_tables(DatabaseName=DATABASE)["TableList"]
+        return tables
+
     def tables(self) -> set[str]:
         """The names of all tables."""
-        answer = self.glue.get_tables(DatabaseName=DATABASE)
-        return {table["Name"] for table in answer["TableList"]}
+        return {table["Name"] for table in self.all()}
 
     def columns(self, name: str = "orders") -> dict[str, str]:
         """The types of a table's columns, in their order."""
@@ -107,6 +112,26 @@ class Lake:
         """The partitions of a table by their values."""
         answer = self.glue.get_partitions(DatabaseName=DATABASE, TableName=name)
         return {tuple(partition["Values"]): partition for partition in answer["Partitions"]}
+
+    def log(self, name: str = CRAWLER) -> list[str]:
+        """What a crawler wrote to its log."""
+        answer = self.local_aws.aws.client("logs").get_log_events(
+            logGroupName="/aws-glue/crawlers", logStreamName=name
+        )
+        return [event["message"] for event in answer["events"]]
+
+    @contextmanager
+    def on_reading(self, react: Callable[[str], object]) -> Iterator[None]:
+        """Tell of every object that is about to be read, by its name."""
+
+        def tell(params: Mapping[str, Any], **_: Any) -> None:
+            react(params["url"].rpartition("/")[2])
+
+        self.s3.meta.events.register("before-call.s3.GetObject", tell)
+        try:
+            yield
+        finally:
+            self.s3.meta.events.unregister("before-call.s3.GetObject", tell)
 
 
 def lines(rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -251,4 +251,6 @@ def _check(answer: Params) -> None:
 
 
 def _only(item: Params, names: Sequence[str]) -> Params:
-    return {name: item[name] for name in names if item.get(name) is not None}
+    """What of a table or partition can be written back: what was never given is read as empty
+    text, which the API doesn't take."""
+    return {name: item[name] for name in names if item.get(name) not in (None, "")}

@@ -13,8 +13,9 @@ from typing import Any
 from localaws.errors import AwsError
 
 _STEP = re.compile(
-    r"\.(?P<name>[^.\[\]*'\"?@()]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]|(?P<any>\.\*|\[\*\])"
+    r"\.(?P<name>[^.\[\]*'\"?@()]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]|(?P<all>\[\*\])|(?P<any>\.\*)"
 )
+_ALL = object()
 _ANY = object()
 
 
@@ -39,7 +40,9 @@ class JsonPath:
             if step is None:
                 position = 0
                 break
-            if step["any"]:
+            if step["all"]:
+                steps.append(_ALL)
+            elif step["any"]:
                 steps.append(_ANY)
             elif step["index"]:
                 steps.append(int(step["index"]))
@@ -62,6 +65,8 @@ class JsonPath:
 
 
 def _children(value: Any, step: Any) -> list[Any]:
+    if step is _ALL:
+        return _items(value)
     if step is _ANY:
         return list(value.values()) if isinstance(value, dict) else _items(value)
     if isinstance(step, int):

@@ -66,7 +66,8 @@ def partition_to_be(
 
 def inherited(partition: Params, table: Params) -> Params:
     """A partition that is read as its table is."""
-    reading = {name: table["StorageDescriptor"].get(name) for name in _READING}
+    descriptor = table["StorageDescriptor"]
+    reading = {name: descriptor[name] for name in _READING if name in descriptor}
     return {**partition, "StorageDescriptor": {**partition["StorageDescriptor"], **reading}}
 
 
@@ -101,11 +102,13 @@ def _replaced(existing: Params, found: Params) -> Params:
 def _extended(existing: Params, found: Params, taken: list[str]) -> Params:
     before, after = existing["StorageDescriptor"], found["StorageDescriptor"]
     names = {*_names(existing), *taken}
-    serde = before.get("SerdeInfo", {})
+    serde = {**after["SerdeInfo"], **before.get("SerdeInfo", {})}
     parameters = {k: v for k, v in existing.get("Parameters", {}).items() if k != DEPRECATED}
     descriptor = {
+        **after,
         **before,
-        "Columns": before["Columns"] + [c for c in after["Columns"] if c["Name"] not in names],
+        "Columns": before.get("Columns", [])
+        + [c for c in after["Columns"] if c["Name"] not in names],
         "SerdeInfo": {
             **serde,
             "Parameters": {**serde.get("Parameters", {}), **after["SerdeInfo"]["Parameters"]},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from croniter import CroniterError, croniter  # type: ignore[import-untyped]
+from croniter import CroniterBadDateError, CroniterError, croniter  # type: ignore[import-untyped]
 
 from localaws.errors import AwsError, Unsupported
 
@@ -27,11 +27,12 @@ def check(expression: str) -> None:
 
 def is_due(expression: str, since: datetime, now: datetime) -> bool:
     """Whether the schedule has a time after ``since``, up to ``now`` (UTC)."""
-    times = croniter(_parsed(expression), now)
-    if times.get_current(datetime) == now and croniter.match(_parsed(expression), now):
-        return since < now
-    before: datetime = times.get_prev(datetime)
-    return since < before
+    try:
+        following: datetime = croniter(_parsed(expression), since).get_next(datetime)
+    except CroniterBadDateError:
+        # The years of the expression are over, or too far away.
+        return False
+    return following <= now
 
 
 def _parsed(expression: str) -> str:
