@@ -1,5 +1,6 @@
 """Our services, in the order in which data flows through them."""
 
+from localaws.athena.service import AthenaService
 from localaws.firehose.service import Firehose
 from localaws.glue.service import Glue
 from localaws.pipes.service import Pipes
@@ -9,4 +10,5 @@ ALL: list[type[Service]] = [
     Pipes,
     Firehose,
     Glue,
+    AthenaService,
 ]
