@@ -65,7 +65,9 @@ def ingest_orders() -> None:
         timeout=timedelta(minutes=30).total_seconds(),
     )
     crawl = CrawlOperator(
-        task_id="crawl", crawler=outputs["CrawlerName"], newest=delivery.output["newest"]
+        task_id="crawl",
+        crawler=outputs["CrawlerName"],
+        newest="{{ ti.xcom_pull('wait_for_delivery')['newest'] }}",
     )
     declared = declare_columns(outputs)
     create_view = AthenaStatementOperator(

@@ -11,6 +11,7 @@ DAGS = ROOT / "dags"
 PLUGINS = ROOT / "plugins"
 
 _home = TemporaryDirectory(prefix="salesflow-airflow-")
+HOME = Path(_home.name)
 
 for _name in [name for name in os.environ if name.startswith(("AIRFLOW", "SALESFLOW_"))]:
     del os.environ[_name]

@@ -109,7 +109,7 @@ def test_it_waits_for_the_latest_of_all_announced_writes(wait: Callable[..., Tas
     assert arguments["announced"] is True
     assert arguments["written_until"] == "2026-03-04T10:20:00+00:00"
     assert arguments["since"] == "2026-03-04T10:00:00+00:00"
-    assert deferred.kwargs["waited_for"]["changes"] == 100
+    assert trigger_arguments(deferred)["kept"]["changes"] == 100
 
 
 def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., TaskDeferred]) -> None:
@@ -146,27 +146,34 @@ def test_a_given_time_needs_a_zone() -> None:
         sensor(written_until="2026-03-04T13:00:00")._announcement(context())
 
 
-def waited_for(**more: Any) -> dict[str, Any]:
-    return {"announced": False, "watermark": None, "began": 0.0} | more
+def finish(newest: str | None, **kept: Any) -> dict[str, Any]:
+    event = FOUND | {
+        "newest": newest,
+        "kept": {"announced": False, "watermark": None, "began": 0.0} | kept,
+    }
+    return sensor().finish({}, event)
 
 
 def test_what_was_found_is_returned() -> None:
-    found = sensor().finish({}, FOUND | {"newest": LATER}, waited_for(watermark=NEWEST))
+    found = finish(LATER, watermark=NEWEST)
     assert (found["newest"], found["row_objects"]) == (LATER, 2)
 
 
 @pytest.mark.parametrize(("newest", "watermark"), [(NEWEST, NEWEST), (None, None), (None, NEWEST)])
 def test_a_run_that_finds_nothing_new_ends_there(newest: str | None, watermark: str | None) -> None:
     with pytest.raises(AirflowSkipException, match="nothing has come since"):
-        sensor().finish({}, FOUND | {"newest": newest}, waited_for(watermark=watermark))
+        finish(newest, watermark=watermark)
 
 
 def test_announced_writes_are_never_skipped() -> None:
-    announced = waited_for(watermark=LATER, announced=True)
-    assert sensor().finish({}, FOUND | {"newest": NEWEST}, announced)["newest"] == NEWEST
+    assert finish(NEWEST, watermark=LATER, announced=True)["newest"] == NEWEST
 
 
 def test_a_wait_in_vain_says_what_it_was_for() -> None:
-    event = {"status": "timeout", "message": "waited in vain for the delivery of orders"}
+    event = {
+        "status": "timeout",
+        "message": "waited in vain for the delivery of orders",
+        "kept": {},
+    }
     with pytest.raises(AirflowSensorTimeout, match=r"delivery of orders \(after 1800 s\)"):
-        sensor().finish({}, event, waited_for())
+        sensor().finish({}, event)

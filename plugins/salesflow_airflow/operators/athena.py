@@ -118,6 +118,8 @@ class CompareCountsOperator(DeliveryQueryOperator):
     """
 
     template_fields: Sequence[str] = ("bucket", "stream", *DeliveryQueryOperator.template_fields)
+    # The provider's link would log an error whenever there was no query to link to.
+    operator_extra_links = ()
 
     def __init__(self, *, bucket: str, stream: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

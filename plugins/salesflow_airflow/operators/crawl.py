@@ -56,7 +56,7 @@ class CrawlOperator(AwsBaseOperator[GlueCrawlerHook]):
         """Say which crawl it was."""
         result = seen(event)
         self.log.info("crawled by %s, beginning at %s", self.crawler, result["crawl_began"])
-        return result
+        return {"crawl_began": result["crawl_began"]}
 
 
 class AwaitIdleCrawlerOperator(AwsBaseOperator[GlueCrawlerHook]):

@@ -87,15 +87,13 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
         """Start, and wait for it."""
         return self._deploy(time.time() + self.timeout_seconds)
 
-    def deploy_again(self, context: Context, event: dict[str, Any], deadline: float) -> Outcome:
+    def deploy_again(self, context: Context, event: dict[str, Any]) -> Outcome:
         """Start anew, what was in the way being over."""
-        seen(event)
-        return self._deploy(deadline)
+        return self._deploy(seen(event)["kept"]["deadline"])
 
-    def finish(self, context: Context, event: dict[str, Any], started: dict[str, Any]) -> Outcome:
+    def finish(self, context: Context, event: dict[str, Any]) -> Outcome:
         """Judge what the stack has come to."""
-        seen(event)
-        return self._judge(Started(**started))
+        return self._judge(Started(**seen(event)["kept"]["started"]))
 
     def _deploy(self, deadline: float) -> Outcome:
         client, name = self.hook.conn, stack_name(self.prefix, self.stack)
@@ -151,15 +149,14 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
             raise AirflowFailException(str(error)) from error
 
     def _waiting(
-        self, stack_id: str, deadline: float, method: str, kwargs: dict[str, Any]
+        self, stack_id: str, deadline: float, method: str, kept: dict[str, Any]
     ) -> TaskDeferred:
         """What to raise in order to go on with a method when nothing is under way in the stack."""
         return TaskDeferred(
             trigger=StackSettledTrigger(
-                stack_id=stack_id, deadline=deadline, aws_conn_id=self.aws_conn_id
+                stack_id=stack_id, deadline=deadline, aws_conn_id=self.aws_conn_id, kept=kept
             ),
             method_name=method,
-            kwargs=kwargs,
             # The trigger gives up first, and says what it waited for.
             timeout=timedelta(seconds=self.timeout_seconds + 60),
         )

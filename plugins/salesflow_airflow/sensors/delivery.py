@@ -97,10 +97,7 @@ class DeliverySensor(BaseSensorOperator):
                 deadline=now.timestamp() + self.timeout,
                 poll_seconds=min(10.0, max(0.5, pace.quiet / 20)),
                 aws_conn_id=self.aws_conn_id,
-            ),
-            method_name="finish",
-            kwargs={
-                "waited_for": {
+                kept={
                     "written_from": told.written_from if told else None,
                     "written_until": written_until,
                     "changes": told.changes if told else None,
@@ -108,19 +105,19 @@ class DeliverySensor(BaseSensorOperator):
                     "watermark": watermark,
                     "announced": told is not None,
                     "began": now.timestamp(),
-                }
-            },
+                },
+            ),
+            method_name="finish",
             timeout=timedelta(seconds=self.timeout + 60),
         )
 
-    def finish(
-        self, context: Context, event: dict[str, Any], waited_for: dict[str, Any]
-    ) -> dict[str, Any]:
+    def finish(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return what arrived, or end the run if that is nothing new."""
         try:
             found = seen(event)
         except WaitedInVain as error:
             raise AirflowSensorTimeout(f"{error} (after {self.timeout:g} s)") from error
+        waited_for = found.pop("kept")
         self.log.info(
             "delivered after %.0f s: %d objects of rows, %d of failed records, newest %s",
             time.time() - waited_for["began"],

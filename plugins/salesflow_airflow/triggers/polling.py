@@ -28,6 +28,8 @@ class PollingTrigger(BaseTrigger):
         deadline: epoch seconds at which it gives up. Not a duration, so that a restart of the
             triggerer doesn't begin the wait anew.
         poll_seconds: how often to look.
+        kept: JSON values that the event hands back, for the task that goes on afterwards. They
+            travel this way because ``dag.test()`` forgets the arguments of a deferral.
     """
 
     service: ClassVar[str]
@@ -35,12 +37,18 @@ class PollingTrigger(BaseTrigger):
     """What `look` raises when there is nothing more to wait for."""
 
     def __init__(
-        self, *, deadline: float, poll_seconds: float = 2.0, aws_conn_id: str | None = "aws_default"
+        self,
+        *,
+        deadline: float,
+        poll_seconds: float = 2.0,
+        aws_conn_id: str | None = "aws_default",
+        kept: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.deadline = deadline
         self.poll_seconds = poll_seconds
         self.aws_conn_id = aws_conn_id
+        self.kept = kept or {}
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
@@ -66,6 +74,7 @@ class PollingTrigger(BaseTrigger):
             "deadline": self.deadline,
             "poll_seconds": self.poll_seconds,
             "aws_conn_id": self.aws_conn_id,
+            "kept": self.kept,
             **self.arguments(),
         }
 
@@ -78,20 +87,22 @@ class PollingTrigger(BaseTrigger):
                 try:
                     seen = await self.look(client, now)
                 except self.failures as failure:
-                    yield TriggerEvent({"status": FAILURE, "message": str(failure)})
+                    yield TriggerEvent(
+                        {"status": FAILURE, "message": str(failure), "kept": self.kept}
+                    )
                     return
                 if seen is not None:
-                    yield TriggerEvent({"status": SUCCESS, **seen})
+                    yield TriggerEvent({"status": SUCCESS, **seen, "kept": self.kept})
                     return
                 if now >= self.deadline:
                     message = f"waited in vain for {self.waiting_for()}"
-                    yield TriggerEvent({"status": TIMEOUT, "message": message})
+                    yield TriggerEvent({"status": TIMEOUT, "message": message, "kept": self.kept})
                     return
                 await asyncio.sleep(self.poll_seconds)
 
 
 def seen(event: dict[str, Any]) -> dict[str, Any]:
-    """What a trigger saw.
+    """What a trigger saw, with what it kept as `kept`.
 
     Raises:
         WaitedInVain: its deadline passed first.

@@ -1,0 +1,246 @@
+"""The five DAGs, from nothing to nothing, and what has arrived in between."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from base64 import b64decode
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pipeline_runs import STAGE, Pipeline
+from salesflow.generator import history
+from salesflow.orders import Order, Put
+
+ORDERS = 300
+DAYS = 5
+SEED = 11
+UNTIL = datetime.now(UTC).replace(microsecond=0)
+DAY = (UNTIL - timedelta(days=1)).date().isoformat()
+
+# What the generators of the five documents write.
+SHAPES: dict[str, dict[str, Any]] = {
+    "921": {"product_name": {"S": "Laptop"}, "quantity": {"N": "1"}, "price": {"N": "146.37"}},
+    "2044": {"product_name": {"S": "Tablet"}, "quantity": {"N": "4"}, "price": {"N": "200.44"}},
+    "17": {"product_name": {"S": "Charger"}, "quantity": {"N": "5"}, "price": {"N": "10"}},
+    "3001": {
+        "product_name": {"S": "Phone"},
+        "brand_name": {"S": "Anvil"},
+        "quantity": {"N": "2"},
+        "price": {"N": "499.99"},
+    },
+    "order-4": {
+        "product_name": {"S": "Headphones"},
+        "quantity": {"N": "3"},
+        "price": {"N": "0.1234"},
+        "gift": {"BOOL": True},
+    },
+}
+POISON = {"product_name": {"S": "Laptop"}, "quantity": {"N": "1"}, "price": {"S": "a lot"}}
+
+
+def orders_of_the_generator() -> dict[str, Order]:
+    """The newest state of each order that still exists, by the generator's own account."""
+    newest: dict[str, Order] = {}
+    for write in history(orders=ORDERS, days=DAYS, until=UNTIL, seed=SEED):
+        if isinstance(write, Put):
+            newest[write.orderid] = write.order
+        else:
+            del newest[write.orderid]
+    return newest
+
+
+NEWEST = orders_of_the_generator()
+CHANGES = sum(1 for _ in history(orders=ORDERS, days=DAYS, until=UNTIL, seed=SEED))
+OF_DAY = [order for order in NEWEST.values() if (order.order_ts or "").startswith(DAY)]
+
+
+def generate(pipeline: Pipeline, **more: Any) -> dict[str, str]:
+    return pipeline.run(
+        "generate_orders", orders=ORDERS, days=DAYS, seed=SEED, until=UNTIL.isoformat(), **more
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def arrived(pipeline: Pipeline) -> Pipeline:
+    """A deployment into which orders have come by all ways, and were ingested."""
+    preview = pipeline.run("deploy_pipeline", preview=True)
+    assert {task: state for task, state in preview.items() if task.startswith("deploy_")} == {
+        "deploy_storage": "success",
+        "deploy_streaming": "skipped",
+        "deploy_analytics": "skipped",
+        "deploy_monitoring": "skipped",
+    }
+    states = pipeline.run(
+        "deploy_pipeline", buffer_interval_seconds=1, transform_buffer_interval_seconds=0
+    )
+    assert set(states.values()) == {"success"}
+    assert set(generate(pipeline).values()) == {"success"}
+    put_by_hand(pipeline)
+    states = pipeline.run("ingest_orders")
+    assert set(states.values()) == {"success"}, states
+    return pipeline
+
+
+def put_by_hand(pipeline: Pipeline) -> None:
+    dynamodb, table = pipeline.client("dynamodb"), pipeline.outputs["OrdersTableName"]
+    for orderid, item in {**SHAPES, "poison": POISON, "after-poison": SHAPES["17"]}.items():
+        dynamodb.put_item(TableName=table, Item={"orderid": {"S": orderid}, **item})
+    dynamodb.update_item(
+        TableName=table,
+        Key={"orderid": {"S": "921"}},
+        UpdateExpression="SET quantity = :q",
+        ExpressionAttributeValues={":q": {"N": "3"}},
+    )
+    dynamodb.delete_item(TableName=table, Key={"orderid": {"S": "2044"}})
+
+
+def test_every_generated_change_has_arrived_once(pipeline: Pipeline) -> None:
+    [[rows, different]] = pipeline.query(
+        "SELECT count(*), count(DISTINCT event_id) FROM orders_changelog WHERE length(orderid) = 26"
+    )
+    assert (rows, different) == (str(CHANGES), str(CHANGES))
+    assert pipeline.result("generate_orders", "write_orders")["changes"] == CHANGES
+
+
+def test_the_current_orders_are_the_generators_to_the_last_decimal(pipeline: Pipeline) -> None:
+    [[count, total]] = pipeline.query(
+        "SELECT count(*), sum(quantity * price) FROM orders_current WHERE length(orderid) = 26"
+    )
+    assert int(count or 0) == len(NEWEST)
+    assert Decimal(total or 0) == sum(o.quantity * o.price for o in NEWEST.values())
+
+
+@pytest.mark.parametrize("orderid", SHAPES)
+def test_items_of_the_documents_shapes_arrive(pipeline: Pipeline, orderid: str) -> None:
+    row, *_ = pipeline.query(
+        "SELECT product_name, quantity, price, brand_name, attributes, event_type "
+        f"FROM orders_changelog WHERE orderid = '{orderid}' AND event_type = 'INSERT'"
+    )
+    item = SHAPES[orderid]
+    assert row[0] == item["product_name"]["S"]
+    assert row[1] == item["quantity"]["N"]
+    assert Decimal(row[2] or 0) == Decimal(item["price"]["N"])
+    assert row[3] == item.get("brand_name", {}).get("S")
+    assert row[4] == ('{"gift":true}' if "gift" in item else None)
+
+
+def test_an_order_without_time_is_dated_by_its_first_change(pipeline: Pipeline) -> None:
+    [[day]] = pipeline.query("SELECT order_date FROM orders_current WHERE orderid = '17'")
+    assert day in {(UNTIL + timedelta(days=late)).date().isoformat() for late in (0, 1)}
+
+
+def test_a_changed_and_a_deleted_order_appear_as_new_rows(pipeline: Pipeline) -> None:
+    changed = pipeline.query(
+        "SELECT event_type, quantity FROM orders_changelog WHERE orderid = '921' "
+        "ORDER BY lpad(sequence_number, 40, '0')"
+    )
+    assert changed == [("INSERT", "1"), ("MODIFY", "3")]
+    deleted = pipeline.query(
+        "SELECT event_type, quantity FROM orders_changelog WHERE orderid = '2044' "
+        "ORDER BY lpad(sequence_number, 40, '0')"
+    )
+    assert deleted == [("INSERT", "4"), ("REMOVE", "4")]
+    assert pipeline.query("SELECT orderid FROM orders_current WHERE orderid = '2044'") == []
+
+
+def test_a_poison_item_is_in_the_error_prefix_and_in_nothing_else(pipeline: Pipeline) -> None:
+    failed = [
+        json.loads(line)
+        for body in pipeline.objects("errors/").values()
+        for line in body.splitlines()
+    ]
+    assert len(failed) == 1
+    change = json.loads(b64decode(failed[0]["rawData"]))
+    assert change["dynamodb"]["Keys"]["orderid"]["S"] == "poison"
+    rows = b"".join(gzip.decompress(body) for body in pipeline.objects("bronze/").values())
+    assert b"poison" not in rows.replace(b"after-poison", b"")
+    assert b"after-poison" in rows
+
+
+def test_the_table_has_the_declared_types(pipeline: Pipeline) -> None:
+    outputs = pipeline.outputs
+    table = pipeline.client("glue").get_table(
+        DatabaseName=outputs["DatabaseName"], Name="orders_changelog"
+    )["Table"]
+    types = {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]}
+    assert types["price"] == "decimal(18,4)"
+    assert types["quantity"] == "int"
+
+
+def report(pipeline: Pipeline, name: str) -> list[dict[str, str]]:
+    [(key, body)] = pipeline.objects(f"reports/{name}/dt={DAY}/").items()
+    assert key == f"reports/{name}/dt={DAY}/{name}.csv"
+    return list(csv.DictReader(io.StringIO(body.decode())))
+
+
+def test_the_reports_are_those_of_the_generators_orders(pipeline: Pipeline) -> None:
+    states = pipeline.run("daily_sales_reports", day=DAY)
+    assert set(states.values()) == {"success"}, states
+
+    assert [row["orderid"] for row in report(pipeline, "orders")] == sorted(
+        order.orderid for order in OF_DAY
+    )
+    sales: Counter[str] = Counter()
+    for order in OF_DAY:
+        sales[order.product_name] += order.quantity * order.price  # type: ignore[assignment]
+    assert [
+        (row["product_name"], Decimal(row["total_sales"]))
+        for row in report(pipeline, "sales_by_product")
+    ] == sorted(sales.items(), key=lambda item: (-item[1], item[0]))
+    [unique] = report(pipeline, "unique_products")
+    assert int(unique["unique_products"]) == len(sales)
+    assert unique["product_names"] == ", ".join(sorted(sales))
+    expensive = sorted((o.orderid for o in OF_DAY if o.price > 100), reverse=True)
+    assert [row["orderid"] for row in report(pipeline, "orders_over_100")] == expensive[:10]
+
+    results = pipeline.result("daily_sales_reports", "run_report")
+    assert {result["name"]: result["rows"] for result in results}["orders"] == len(OF_DAY)
+    assert all(result["scanned_bytes"] > 0 for result in results)
+
+
+def figures(pipeline: Pipeline) -> tuple[Any, ...]:
+    return (
+        pipeline.query("SELECT count(*), sum(quantity * price) FROM orders_current"),
+        pipeline.query("SELECT orderid, status, quantity FROM orders_current ORDER BY orderid"),
+        pipeline.objects("reports/"),
+    )
+
+
+def test_rerunning_every_dag_changes_no_figure(pipeline: Pipeline) -> None:
+    before = figures(pipeline)
+    pipeline.run("deploy_pipeline", buffer_interval_seconds=1, transform_buffer_interval_seconds=0)
+    outcomes = {
+        pipeline.result("deploy_pipeline", f"deploy_{stack}")["outcome"]
+        for stack in ("storage", "streaming", "analytics", "monitoring")
+    }
+    assert outcomes == {"unchanged"}
+    generate(pipeline)
+    assert set(pipeline.run("ingest_orders").values()) == {"success"}
+    pipeline.run("daily_sales_reports", day=DAY)
+    assert figures(pipeline) == before
+
+
+def test_an_ingestion_that_finds_nothing_new_ends_there(pipeline: Pipeline) -> None:
+    states = pipeline.run("ingest_orders")
+    assert states["wait_for_delivery"] == "skipped"
+    assert states["announce_orders"] == "skipped"
+
+
+def test_the_lambda_writes_too(pipeline: Pipeline) -> None:
+    states = pipeline.run("generate_orders", orders=20, where="lambda", seed=99)
+    assert set(states.values()) == {"success"}
+    assert pipeline.result("generate_orders", "write_orders")["inserted"] == 20
+
+
+def test_a_teardown_leaves_nothing(pipeline: Pipeline) -> None:
+    states = pipeline.run("teardown_pipeline", confirm=STAGE)
+    assert set(states.values()) == {"success"}
+    assert pipeline.client("s3").list_buckets()["Buckets"] == []
+    assert set(pipeline.run("teardown_pipeline", confirm=STAGE).values()) == {"success"}

@@ -1,0 +1,77 @@
+"""A deployment as a test sees it: its DAGs, run in this process, and the AWS that they work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from airflow_home import DAGS
+from salesflow.deployment import stack_outputs
+from salesflow.queries import Row, ask
+
+STAGE = "dev"
+
+
+@dataclass
+class Pipeline:
+    """The DAGs, run in this process, and the AWS that they work on."""
+
+    endpoint_url: str
+    runs: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client of the local AWS."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    @cached_property
+    def bag(self) -> Any:
+        """The project's DAGs."""
+        from airflow.dag_processing.dagbag import BundleDagBag
+
+        return BundleDagBag(dag_folder=str(DAGS), bundle_path=Path(DAGS), bundle_name="dags-folder")
+
+    def run(self, dag_id: str, **params: Any) -> dict[str, str]:
+        """Run a DAG with params: task → state (of a mapped task: the last instance's)."""
+        self.runs[dag_id] = dag_run = self.bag.dags[dag_id].test(run_conf=params)
+        return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+
+    def result(self, dag_id: str, task_id: str) -> Any:
+        """What a task of the last run of a DAG returned; a list of a mapped one."""
+        instances = self.runs[dag_id].get_task_instances()
+        ti = next(ti for ti in instances if ti.task_id == task_id)
+        mapped = ti.map_index >= 0
+        result = ti.xcom_pull(task_ids=task_id, map_indexes=None if mapped else -1)
+        return list(result) if mapped else result
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The names of what is deployed."""
+        return stack_outputs(self.client("cloudformation"), f"salesflow-{STAGE}")
+
+    def query(self, sql: str) -> list[Row]:
+        """The rows of an Athena query."""
+        outputs = self.outputs
+        answer = ask(
+            self.client("athena"),
+            sql,
+            database=outputs["DatabaseName"],
+            workgroup=outputs["WorkGroupName"],
+        )
+        return list(answer.rows)
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        """The objects of the lake under a prefix: key → content."""
+        s3, bucket = self.client("s3"), self.outputs["LakeBucketName"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
