@@ -10,7 +10,8 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from localaws.athena.context import Context
-from localaws.athena.duck import call, typed
+from localaws.athena.duck import call as scalar
+from localaws.athena.duck import typed
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.operators import quotient
 from localaws.athena.types import decimal_shape, is_integer, is_number, trino_name
@@ -24,16 +25,21 @@ _RENAMED = {
     "max_by": "arg_max_null", "min_by": "arg_min_null", "regr_slope": "regr_slope",
     "regr_intercept": "regr_intercept", "skewness": "skewness", "stddev": "stddev_samp",
     "stddev_pop": "stddev_pop", "stddev_samp": "stddev_samp", "var_pop": "var_pop",
-    "var_samp": "var_samp", "variance": "var_samp", "histogram": "histogram",
+    "var_samp": "var_samp", "variance": "var_samp",
 }  # fmt: skip
 #: A node's mark: what is to be put around it, its FILTER and its OVER included.
 _AROUND = "around"
 #: What may stand around a call before it is complete.
 _WRAPPERS = (exp.Filter, exp.Window, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
-Around = Callable[[exp.Expression], exp.Expression]
+Around = Callable[[exp.Expr], exp.Expr]
 
 
-def aggregate(node: exp.Expression, context: Context) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    """A call of an aggregate of DuckDB, still to be known as one."""
+    return exp.AnonymousAggFunc(this=name, expressions=list(arguments))
+
+
+def aggregate(node: exp.Expr, context: Context) -> exp.Expr:
     """A call of an aggregate function."""
     name = node.name.lower()
     arguments = node.expressions
@@ -42,9 +48,9 @@ def aggregate(node: exp.Expression, context: Context) -> exp.Expression:
             return _count(arguments)
         case "count_if":
             zero = exp.Literal.number(0)
-            return _around(
+            return complete(
                 call("count_if", *arguments),
-                lambda whole: typed(call("coalesce", whole, zero), "BIGINT"),
+                lambda whole: typed(scalar("coalesce", whole, zero), "BIGINT"),
             )
         case "approx_distinct":
             distinct = exp.Distinct(expressions=[arguments[0]])
@@ -55,7 +61,12 @@ def aggregate(node: exp.Expression, context: Context) -> exp.Expression:
             return _avg(arguments, context)
         case "approx_percentile" if len(arguments) == 2:
             kind = context.type_of(arguments[0])
-            return _around(call("quantile_disc", *arguments), lambda whole: typed(whole, kind))
+            return complete(call("quantile_disc", *arguments), lambda whole: typed(whole, kind))
+        case "histogram":
+            kind = context.type_of(arguments[0])
+            return complete(
+                call("histogram", *arguments), lambda whole: typed(whole, f"MAP({kind}, BIGINT)")
+            )
         case "geometric_mean":
             return call("geomean", *arguments)
         case "max" | "min" if len(arguments) > 1:
@@ -65,11 +76,11 @@ def aggregate(node: exp.Expression, context: Context) -> exp.Expression:
     return call(_RENAMED[name], *arguments)
 
 
-def _count(arguments: list[exp.Expression]) -> exp.Expression:
+def _count(arguments: list[exp.Expr]) -> exp.Expr:
     return call("count", *(arguments or [exp.Star()]))
 
 
-def _operand(arguments: list[exp.Expression]) -> exp.Expression:
+def _operand(arguments: list[exp.Expr]) -> exp.Expr:
     (argument,) = arguments
     if isinstance(argument, exp.Distinct):
         (argument,) = argument.expressions
@@ -83,53 +94,56 @@ def _check_number(name: str, kind: str) -> None:
         )
 
 
-def _sum(arguments: list[exp.Expression], context: Context) -> exp.Expression:
+def _sum(arguments: list[exp.Expr], context: Context) -> exp.Expr:
     kind = context.type_of(_operand(arguments))
     _check_number("sum", kind)
     total = call("sum", *arguments)
     if is_integer(kind):
         # DuckDB's sum is wider; Trino's overflows, and so does the cast.
-        return _around(total, lambda whole: typed(whole, "BIGINT"))
+        return complete(total, lambda whole: typed(whole, "BIGINT"))
     if shape := decimal_shape(kind):
-        return _around(total, lambda whole: typed(whole, f"DECIMAL(38,{shape[1]})"))
+        return complete(total, lambda whole: typed(whole, f"DECIMAL(38,{shape[1]})"))
     if kind == "FLOAT":
-        return _around(total, lambda whole: typed(whole, "FLOAT"))
+        return complete(total, lambda whole: typed(whole, "FLOAT"))
     return total
 
 
-def _avg(arguments: list[exp.Expression], context: Context) -> exp.Expression:
+def _avg(arguments: list[exp.Expr], context: Context) -> exp.Expr:
     kind = context.type_of(_operand(arguments))
     _check_number("avg", kind)
     shape = decimal_shape(kind)
     if shape is None:
         mean = call("avg", *arguments)
-        return _around(mean, lambda whole: typed(whole, "FLOAT")) if kind == "FLOAT" else mean
+        return complete(mean, lambda whole: typed(whole, "FLOAT")) if kind == "FLOAT" else mean
 
-    def divide(total: exp.Expression) -> exp.Expression:
+    def divide(total: exp.Expr) -> exp.Expr:
         count = total.copy()
-        function = count if isinstance(count, exp.Anonymous) else count.find(exp.Anonymous)
+        function = count.find(exp.AnonymousAggFunc)
         if function is None:
             raise not_emulated(total.sql(dialect="trino"))
         function.set("this", "count")
-        return quotient(total, shape[1], call("nullif", count, exp.Literal.number(0)), 0, *shape)
+        return quotient(total, shape[1], scalar("nullif", count, exp.Literal.number(0)), 0, *shape)
 
-    return _around(call("sum", *arguments), divide)
+    return complete(call("sum", *arguments), divide)
 
 
-def listagg(node: exp.Expression, context: Context) -> exp.Expression:
+def listagg(node: exp.Expr, context: Context) -> exp.Expr:
     """``LISTAGG(value, separator) WITHIN GROUP (ORDER BY …)``."""
     del context
     separator = node.args.get("separator") or exp.Literal.string("")
-    return call("string_agg", node.this, separator)
+    if not isinstance(node.this, exp.Order):
+        return call("string_agg", node.this, separator)
+    order = exp.Order(this=separator, expressions=node.this.expressions)
+    return call("string_agg", node.this.this, order)
 
 
-def _around(function: exp.Expression, around: Around) -> exp.Expression:
-    """Mark an aggregate: what goes around it must go around its FILTER and OVER too."""
+def complete(function: exp.Expr, around: Around) -> exp.Expr:
+    """Mark a call: what goes around it must go around its FILTER and OVER too."""
     function.meta[_AROUND] = around
     return function
 
 
-def enclose(node: exp.Expression) -> exp.Expression:
+def enclose(node: exp.Expr) -> exp.Expr:
     """Put around an aggregate what it is marked with, as soon as it is complete."""
     mark = node.meta.get(_AROUND)
     if mark is None:
@@ -138,5 +152,5 @@ def enclose(node: exp.Expression) -> exp.Expression:
         node.parent.meta[_AROUND] = node.meta.pop(_AROUND)
         return node
     del node.meta[_AROUND]
-    enclosed: exp.Expression = mark(node.copy())
+    enclosed: exp.Expr = mark(node.copy())
     return enclosed

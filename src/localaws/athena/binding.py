@@ -31,12 +31,12 @@ class BoundQuery:
         scans: the tables read, by the name that the tree has for each reading of one.
     """
 
-    tree: exp.Expression
+    tree: exp.Expr
     names: list[str]
     scans: dict[str, Table] = field(default_factory=dict)
 
 
-def bind(statement: exp.Expression, database: str, catalog: Catalog) -> BoundQuery:
+def bind(statement: exp.Expr, database: str, catalog: Catalog) -> BoundQuery:
     """Resolve a parsed query; the given tree is left as it was.
 
     Raises:
@@ -47,10 +47,11 @@ def bind(statement: exp.Expression, database: str, catalog: Catalog) -> BoundQue
         tree = exp.select("*").from_(tree)
     if not isinstance(tree, exp.Query):
         raise not_emulated(f"{tree.key.upper()} as a query")
-    headings = _name_outputs(tree)
+    headings = _headings(tree)
     scans: dict[str, Table] = {}
     _resolve_tables(tree, database, catalog, scans, ())
     tree = _qualify(tree, scans)
+    assert isinstance(tree, exp.Query)
     names = [
         f"_col{index}" if name.startswith(_UNNAMED) else headings.get(name, name)
         for index, name in enumerate(tree.named_selects)
@@ -58,24 +59,27 @@ def bind(statement: exp.Expression, database: str, catalog: Catalog) -> BoundQue
     return BoundQuery(tree, names, scans)
 
 
-def _name_outputs(tree: exp.Query) -> dict[str, str]:
-    """Name the nameless outputs; returns the headings as written, by their lower-case names."""
-    headings: dict[str, str] = {}
-    first = tree
+def _headings(tree: exp.Query) -> dict[str, str]:
+    """The headings of a result as the query writes them, by their lower-case names."""
+    first: exp.Expr = tree
     while isinstance(first, exp.SetOperation | exp.Subquery):
         first = first.this
-    if not isinstance(first, exp.Select):
-        return headings
-    for index, projection in enumerate(first.expressions):
-        if isinstance(projection, exp.Alias | exp.Column) and not projection.is_star:
-            headings[projection.output_name.lower()] = projection.output_name
-        elif not projection.is_star:
+    return {
+        projection.output_name.lower(): projection.output_name
+        for projection in (first.selects if isinstance(first, exp.Select) else ())
+        if projection.output_name and not projection.is_star
+    }
+
+
+def _name_outputs(select: exp.Select) -> None:
+    """Name the outputs that have no name, which Athena then shows as _col0, _col1, …."""
+    for index, projection in enumerate(select.expressions):
+        if not projection.is_star and not isinstance(projection, exp.Alias | exp.Column | exp.Dot):
             projection.replace(exp.alias_(projection.copy(), f"{_UNNAMED}{index}"))
-    return headings
 
 
 def _resolve_tables(
-    tree: exp.Expression,
+    tree: exp.Expr,
     database: str,
     catalog: Catalog,
     scans: dict[str, Table],
@@ -83,8 +87,12 @@ def _resolve_tables(
 ) -> None:
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("this", identifier.name.lower())
+    if any(part.recursive for part in tree.find_all(exp.With)):
+        raise not_emulated("WITH RECURSIVE")
     for values in tree.find_all(exp.Values):
         _name_columns(values)
+    for select in tree.find_all(exp.Select):
+        _name_outputs(select)
     for scope in traverse_scope(tree):
         tables = [source for source in scope.sources.values() if isinstance(source, exp.Table)]
         known = {(node.db or database.lower(), node.name) for node in tables if not node.alias}
@@ -152,7 +160,7 @@ def _resolve_table(
     node.replace(expanded)
 
 
-def _qualify(tree: exp.Expression, scans: dict[str, Table]) -> exp.Expression:
+def _qualify(tree: exp.Expr, scans: dict[str, Table]) -> exp.Expr:
     # Names are all that is resolved here; the types are `typing`'s affair.
     schema = MappingSchema(
         {
@@ -174,6 +182,8 @@ def _qualify(tree: exp.Expression, scans: dict[str, Table]) -> exp.Expression:
 
 def _check_columns(scope: Scope) -> None:
     select = scope.expression
+    if isinstance(select, exp.SetOperation):
+        _point_to_outputs(select)
     if not isinstance(select, exp.Select):
         return
     _find_hidden_columns(scope)
@@ -195,8 +205,13 @@ def _has(scope: Scope, source: str, column: str) -> bool:
     """Whether a source of a scope has a column."""
     found = scope.sources[source]
     if isinstance(found, Scope):
-        return column in found.expression.named_selects
+        return column in outputs(found.expression)
     return column in found.meta[COLUMNS]
+
+
+def outputs(expression: exp.Expr) -> list[str]:
+    """The names of what a query or a table expression gives."""
+    return list(expression.named_selects) if isinstance(expression, exp.Selectable) else []
 
 
 def _find_hidden_columns(scope: Scope) -> None:
@@ -205,12 +220,24 @@ def _find_hidden_columns(scope: Scope) -> None:
         hidden.replace(exp.Column(this=exp.to_identifier(hidden.name, quoted=True), table=table))
 
 
-def _point_to_output(column: exp.Column, select: exp.Select, output: exp.Expression) -> None:
+def _point_to_output(column: exp.Column, select: exp.Select, output: exp.Expr) -> None:
     """ORDER BY may name an output: make that certain, whatever columns the tables have."""
     if isinstance(column.parent, exp.Ordered):
         column.replace(exp.Literal.number(select.selects.index(output) + 1))
     elif not select.args.get("distinct"):
         column.replace(exp.paren(output.unalias().copy()))
+
+
+def _point_to_outputs(operation: exp.SetOperation) -> None:
+    """UNION and its like are ordered by their outputs only."""
+    order = operation.args.get("order")
+    names = operation.named_selects
+    for column in list(order.find_all(exp.Column)) if order else ():
+        if column.table or column.name not in names:
+            raise no_such_column(column)
+        if not isinstance(column.parent, exp.Ordered):
+            raise not_emulated("UNION ordered by more than the names of its columns")
+        column.replace(exp.Literal.number(names.index(column.name) + 1))
 
 
 def no_such_column(column: exp.Column) -> QueryFailed:
@@ -223,7 +250,7 @@ def _ambiguous(column: exp.Column) -> QueryFailed:
     return QueryFailed(f"AMBIGUOUS_NAME: {position(column)}: Column '{column.name}' is ambiguous")
 
 
-def _column_error(tree: exp.Expression, reason: str) -> QueryFailed:
+def _column_error(tree: exp.Expr, reason: str) -> QueryFailed:
     """sqlglot names the column that it misses in a sentence; Athena also says where it stands."""
     name = reason.removeprefix("Unknown column: ")
     for column in tree.find_all(exp.Column):

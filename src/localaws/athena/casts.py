@@ -22,7 +22,7 @@ _DAY = r"\s*[0-9]+-[0-9]+-[0-9]+\s*"
 _MILLISECONDS = "%Y-%m-%d %H:%M:%S.%g"
 
 
-def cast(node: exp.Expression, context: Context) -> exp.Expression:
+def cast(node: exp.Expr, context: Context) -> exp.Expr:
     """CAST(value AS type) and TRY_CAST."""
     assert isinstance(node, exp.Cast)
     target = _target(node)
@@ -56,7 +56,7 @@ def _target(node: exp.Cast) -> str:
     return spell(to)
 
 
-def converted(value: exp.Expression, source: str, target: str) -> exp.Expression:
+def converted(value: exp.Expr, source: str, target: str) -> exp.Expr:
     """The value, made such that DuckDB's own cast to the target gives what Trino's gives.
 
     What can't be cast is made into something that DuckDB can't cast either, so that CAST fails
@@ -89,16 +89,16 @@ def converted(value: exp.Expression, source: str, target: str) -> exp.Expression
     return value
 
 
-def _from_text(value: exp.Expression, target: str) -> exp.Expression:
+def _from_text(value: exp.Expr, target: str) -> exp.Expr:
     pattern = {"TIMESTAMP": _MOMENT, "DATE": _DAY}.get(target)
     if is_integer(target):
         pattern = _WHOLE
-    if pattern is None or (isinstance(value, exp.Literal) and target in ("DATE", "TIMESTAMP")):
+    if pattern is None:
         return value
     return call("trino_only_if", value, exp.Literal.string(pattern))
 
 
-def at_time_zone(node: exp.Expression, context: Context) -> exp.Expression:
+def at_time_zone(node: exp.Expr, context: Context) -> exp.Expr:
     """``AT TIME ZONE``: the same instant, shown on another clock."""
     zone = node.args["zone"]
     kind = context.type_of(node.this)
@@ -110,7 +110,7 @@ def at_time_zone(node: exp.Expression, context: Context) -> exp.Expression:
     return exp.paren(exp.AtTimeZone(this=instant, zone=zone))
 
 
-def interval(node: exp.Expression, context: Context) -> exp.Expression:
+def interval(node: exp.Expr, context: Context) -> exp.Expr:
     """INTERVAL literals of one unit."""
     del context
     if not isinstance(node.args.get("unit"), exp.Var):
@@ -118,26 +118,26 @@ def interval(node: exp.Expression, context: Context) -> exp.Expression:
     return node
 
 
-def _today(node: exp.Expression, context: Context) -> exp.Expression:
+def _today(node: exp.Expr, context: Context) -> exp.Expr:
     del node
     return typed(exp.Literal.string(context.now.date().isoformat()), "DATE")
 
 
-def now(node: exp.Expression, context: Context) -> exp.Expression:
+def now(node: exp.Expr, context: Context) -> exp.Expr:
     """current_timestamp and now(): the same throughout a query, to the millisecond."""
     del node
     text = context.now.isoformat(" ", "milliseconds")
     return typed(exp.Literal.string(text), "TIMESTAMP WITH TIME ZONE")
 
 
-def _local_now(node: exp.Expression, context: Context) -> exp.Expression:
+def _local_now(node: exp.Expr, context: Context) -> exp.Expr:
     del node
     text = context.now.replace(tzinfo=None).isoformat(" ", "milliseconds")
     return typed(exp.Literal.string(text), "TIMESTAMP")
 
 
-Rule = Callable[[exp.Expression, Context], exp.Expression]
-RULES: dict[type[exp.Expression], Rule] = {
+Rule = Callable[[exp.Expr, Context], exp.Expr]
+RULES: dict[type[exp.Expr], Rule] = {
     exp.Cast: cast,
     exp.TryCast: cast,
     exp.AtTimeZone: at_time_zone,

@@ -23,7 +23,7 @@ class Context:
 
     types: Inference
     now: datetime
-    _translate: Callable[[exp.Expression, Context], None]
+    _translate: Callable[[exp.Expr, Context], None]
 
     def bind_lambda(self, function: exp.Lambda, kinds: Sequence[str]) -> None:
         """Translate the body of a lambda, whose parameters have these types."""
@@ -37,6 +37,6 @@ class Context:
                     self.types.note(node, kind)
         self._translate(function, self)
 
-    def type_of(self, node: exp.Expression) -> str:
+    def type_of(self, node: exp.Expr) -> str:
         """The DuckDB type of a node whose children are translated."""
         return self.types.of(node)

@@ -13,16 +13,23 @@ from typing import Any, ClassVar
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.tokens import TokenType
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.failures import QueryFailed
 
 #: Functions that turn many rows into one.
 AGGREGATES = frozenset(
-    ["any_value", "approx_distinct", "approx_percentile", "arbitrary", "array_agg", "avg", "bit_and", "bit_or", "bool_and", "bool_or", "checksum", "corr", "count", "count_if", "covar_pop", "covar_samp", "every", "geometric_mean", "histogram", "kurtosis", "listagg", "map_agg", "max", "max_by", "min", "min_by", "regr_intercept", "regr_slope", "skewness", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance"]
-)
+    {
+        "any_value", "approx_distinct", "approx_percentile", "arbitrary", "array_agg", "avg",
+        "bitwise_and_agg", "bitwise_or_agg", "bool_and", "bool_or", "corr", "count", "count_if",
+        "covar_pop", "covar_samp", "every", "geometric_mean", "histogram", "kurtosis", "listagg",
+        "map_agg", "max", "max_by", "min", "min_by", "regr_intercept", "regr_slope", "skewness",
+        "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance",
+    }
+)  # fmt: skip
 #: Functions whose arguments have a syntax of their own.
-_OWN_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM")
+_OWN_SYNTAX = ("EXTRACT", "LISTAGG", "POSITION", "SUBSTRING", "TRIM")
 #: Columns that every table has and that no star shows.
 HIDDEN_COLUMNS = {
     "$path": "VARCHAR",
@@ -35,38 +42,37 @@ HIDDEN_COLUMNS = {
 EXPLICIT = "explicit"
 
 
-def _parse_explicit_cast(parser: Any, *, safe: bool) -> exp.Expression:
-    node: exp.Expression = parser._parse_cast(not safe, safe=safe)
+def _parse_explicit_cast(parser: Any, *, safe: bool) -> exp.Expr:
+    node: exp.Expr = parser._parse_cast(not safe, safe=safe)
     node.meta[EXPLICIT] = True
     return node
+
+
+class AthenaParser(TrinoParser):
+    """Keeps the names of functions."""
+
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        **{name: TrinoParser.FUNCTION_PARSERS[name] for name in _OWN_SYNTAX},
+        "CAST": lambda self: _parse_explicit_cast(self, safe=False),
+        "TRY_CAST": lambda self: _parse_explicit_cast(self, safe=True),
+    }
 
 
 class AthenaQueries(Trino):
     """Trino's syntax, functions left untouched."""
 
     #: Subscripts stay as they are written.
-    INDEX_OFFSET: ClassVar[int] = 0
-    PSEUDOCOLUMNS: ClassVar[set[str]] = {name.upper() for name in HIDDEN_COLUMNS}
-    EXCLUDES_PSEUDOCOLUMNS_FROM_STAR: ClassVar[bool] = True
-
-    class Parser(Trino.Parser):
-        """Keeps names of functions."""
-
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: parser
-            for name, parser in Trino.Parser.FUNCTION_PARSERS.items()
-            if name in _OWN_SYNTAX
-        } | {
-            "CAST": lambda self: _parse_explicit_cast(self, safe=False),
-            "TRY_CAST": lambda self: _parse_explicit_cast(self, safe=True),
-        }
+    INDEX_OFFSET = 0
+    PSEUDOCOLUMNS = {name.upper() for name in HIDDEN_COLUMNS}  # noqa: RUF012 - sqlglot's own
+    EXCLUDES_PSEUDOCOLUMNS_FROM_STAR = True
+    Parser = AthenaParser
 
 
 _DIALECT = AthenaQueries()
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """Parse one statement.
 
     Raises:
@@ -78,7 +84,7 @@ def parse(sql: str) -> exp.Expression:
         raise _syntax_error(error) from error
     if len(found) != 1:
         raise QueryFailed("line 1:1: Only one sql statement is allowed")
-    tree: exp.Expression = found[0]
+    tree: exp.Expr = found[0]
     for call in list(tree.find_all(exp.Anonymous)):
         if call.name.lower() in AGGREGATES:
             call.replace(exp.AnonymousAggFunc(this=call.this, expressions=call.expressions))
@@ -135,7 +141,7 @@ def _is_literal(text: str) -> bool:
     )
 
 
-def position(node: exp.Expression) -> str:
+def position(node: exp.Expr) -> str:
     """Where a name stands in the query, as Athena's messages have it: ``line 1:8``."""
     for identifier in node.find_all(exp.Identifier):
         line, end = identifier.meta_get("line"), identifier.meta_get("col")

@@ -14,6 +14,9 @@ from localaws.athena.failures import QueryCancelled, QueryFailed
 #: What our own error() calls begin with, and what is told of them.
 _CODED = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
 _FOREIGN = re.compile(r"^(Use TRY|LINE \d+:|Possible solutions|Candidate functions|\s*\^)")
+_CAST = re.compile(r"Could not convert string '(.*)' to (\w+)", re.DOTALL)
+_MOMENT = re.compile(r'invalid (timestamp|date) field format: "(.*?)"')
+_INTEGERS = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INT", "INT64": "BIGINT"}
 _CODES: tuple[tuple[type[duckdb.Error], str], ...] = (
     (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
     (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
@@ -52,13 +55,23 @@ def connect(instance: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def typed(node: exp.Expression, duckdb_type: str) -> exp.Expression:
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed(node: exp.Expr, duckdb_type: str) -> exp.Expr:
     """The expression, cast by DuckDB to one of its types."""
     kind = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=duckdb_type)
     return exp.Cast(this=node, to=kind)
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expr:
     """A call of a function or macro of DuckDB."""
     return exp.Anonymous(this=name, expressions=list(arguments))
 
@@ -78,9 +91,16 @@ def failure(error: duckdb.Error) -> QueryFailed:
             f"EXPRESSION_NOT_AGGREGATE: '{group[1]}' must be an aggregate expression "
             "or appear in GROUP BY clause"
         )
+    if (cast := _CAST.match(reason)) is not None:
+        kind = _INTEGERS.get(cast[2], cast[2])
+        text = cast[1].strip("'")
+        return QueryFailed(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to {kind}")
+    if (moment := _MOMENT.match(reason)) is not None:
+        text = moment[2].strip("'")
+        return QueryFailed(f"INVALID_CAST_ARGUMENT: Value cannot be cast to {moment[1]}: {text}")
     lines = [line for line in reason.splitlines() if line.strip() and not _FOREIGN.match(line)]
     reason = " ".join(lines).partition(" Use TRY")[0]
-    for kind, code in _CODES:
-        if isinstance(error, kind):
+    for error_type, code in _CODES:
+        if isinstance(error, error_type):
             return QueryFailed(f"{code}: {reason}")
     return QueryFailed(f"GENERIC_INTERNAL_ERROR: {reason}")

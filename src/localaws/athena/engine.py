@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
-from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from localaws.athena import duck
 from localaws.athena.binding import BoundQuery, bind
@@ -107,7 +107,7 @@ class Engine:
 
     def select(
         self,
-        statement: exp.Expression | str,
+        statement: exp.Expr | str,
         database: str,
         *,
         parameters: Sequence[str] = (),
@@ -138,7 +138,7 @@ class Engine:
             work.close()
             raise
 
-    def explain(self, statement: exp.Expression | str, database: str) -> str:
+    def explain(self, statement: exp.Expr | str, database: str) -> str:
         """The plan of a query as text: DuckDB's, under what is read of each table."""
         work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
         try:
@@ -153,16 +153,16 @@ class Engine:
 
     def _prepare(
         self,
-        statement: exp.Expression | str,
+        statement: exp.Expr | str,
         database: str,
         parameters: Sequence[str],
         work: _Work,
-    ) -> tuple[BoundQuery, exp.Expression]:
+    ) -> tuple[BoundQuery, exp.Expr]:
         sql = statement if isinstance(statement, str) else statement.sql(dialect="athena")
         query = bind(parse(bind_parameters(sql, parameters)), database, self._catalog)
         return query, translate(query, work.connection, self._types, self._clock())
 
-    def _plan(self, query: BoundQuery, tree: exp.Expression, work: _Work) -> dict[str, Scan]:
+    def _plan(self, query: BoundQuery, tree: exp.Expr, work: _Work) -> dict[str, Scan]:
         conditions = find_conditions(tree, query.scans)
         needed = _needed_columns(tree)
         scans = {}
@@ -198,12 +198,12 @@ def _check_limit(scans: Any, limit: int | None) -> None:
         )
 
 
-def _needed_columns(tree: exp.Expression) -> dict[str, frozenset[str]]:
+def _needed_columns(tree: exp.Expr) -> dict[str, frozenset[str]]:
     """The columns that a query names, by scan."""
     found: dict[str, set[str]] = {}
     for scope in traverse_scope(tree):
         for column in scope.find_all(exp.Column):
-            source = scope
+            source: Scope | None = scope
             while source is not None and column.table not in source.sources:
                 source = source.parent
             table = source.sources[column.table] if source is not None else None
@@ -248,7 +248,7 @@ class _Work:
         except duckdb.Error as error:
             raise duck.failure(error) from error
 
-    def run(self, tree: exp.Expression, names: Sequence[str], scanned: int) -> QueryResult:
+    def run(self, tree: exp.Expr, names: Sequence[str], scanned: int) -> QueryResult:
         """Start the query; the result closes this work when it is read or dropped."""
         if self._cancelled is not None:
             threading.Thread(target=self._watch, daemon=True).start()

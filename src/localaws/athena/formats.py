@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localaws.athena.catalog import Storage, Table
+from localaws.athena.duck import literal, quoted
 from localaws.athena.failures import not_emulated
 from localaws.athena.types import decimal_shape, is_integer
 
@@ -39,16 +40,6 @@ class Reading:
     columns: dict[str, str]
     variant: str
     suffix: str
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def kind_of(storage: Storage) -> str:
@@ -224,6 +215,3 @@ def _parquet(table: Table, present: Sequence[str]) -> Reading:
         for c in table.columns
     }
     return Reading("read_parquet", ("union_by_name = true",), columns, "raw", ".parquet")
-
-
-Reader = Callable[[Table], Reading]

@@ -13,8 +13,8 @@ from localaws.athena.duck import call, typed
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.types import decimal_shape, is_integer, trino_name
 
-Arguments = Sequence[exp.Expression]
-SpecialRule = Callable[[Arguments, Context], exp.Expression]
+Arguments = Sequence[exp.Expr]
+SpecialRule = Callable[[Arguments, Context], exp.Expr]
 _INTERVALS = {
     "millisecond": ("to_milliseconds", 1), "second": ("to_seconds", 1), "minute": ("to_minutes", 1),
     "hour": ("to_hours", 1), "day": ("to_days", 1), "week": ("to_weeks", 1),
@@ -30,14 +30,14 @@ _PARTS = {
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
-def text_of(node: exp.Expression, what: str) -> str:
+def text_of(node: exp.Expr, what: str) -> str:
     """The text of an argument that must be a literal here, though Trino takes any expression."""
     if not (isinstance(node, exp.Literal) and node.is_string):
         raise not_emulated(f"{what} that is not a literal")
     return str(node.name)
 
 
-def _moment(node: exp.Expression, context: Context) -> str:
+def _moment(node: exp.Expr, context: Context) -> str:
     kind = context.type_of(node)
     if kind not in (*_MOMENTS, '"NULL"'):
         raise QueryFailed(
@@ -48,21 +48,21 @@ def _moment(node: exp.Expression, context: Context) -> str:
 
 
 def _part(name: str) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         _moment(arguments[0], context)
         return typed(call("date_part", exp.Literal.string(name), arguments[0]), "BIGINT")
 
     return rule
 
 
-def _unit(node: exp.Expression) -> str:
+def _unit(node: exp.Expr) -> str:
     unit = text_of(node, "a unit of time").lower()
     if unit not in _INTERVALS:
         raise QueryFailed(f"INVALID_FUNCTION_ARGUMENT: '{unit}' is not a valid TIMESTAMP field")
     return unit
 
 
-def _date_add(arguments: Arguments, context: Context) -> exp.Expression:
+def _date_add(arguments: Arguments, context: Context) -> exp.Expr:
     unit, count, moment = arguments
     kind = _moment(moment, context)
     function, factor = _INTERVALS[_unit(unit)]
@@ -79,7 +79,7 @@ def _date_add(arguments: Arguments, context: Context) -> exp.Expression:
     return typed(exp.paren(exp.Add(this=moment, expression=call(function, number))), kind)
 
 
-def _date_diff(arguments: Arguments, context: Context) -> exp.Expression:
+def _date_diff(arguments: Arguments, context: Context) -> exp.Expr:
     """Whole units that have passed, where DuckDB's date_diff counts the boundaries crossed."""
     unit, first, second = arguments
     kinds = {_moment(first, context), _moment(second, context)}
@@ -90,19 +90,19 @@ def _date_diff(arguments: Arguments, context: Context) -> exp.Expression:
     return call("date_sub", exp.Literal.string(_unit(unit)), first, second)
 
 
-def _date_trunc(arguments: Arguments, context: Context) -> exp.Expression:
+def _date_trunc(arguments: Arguments, context: Context) -> exp.Expr:
     unit, moment = arguments
     kind = _moment(moment, context)
     return typed(call("date_trunc", exp.Literal.string(_unit(unit)), moment), kind)
 
 
-def _date(arguments: Arguments, context: Context) -> exp.Expression:
+def _date(arguments: Arguments, context: Context) -> exp.Expr:
     source = context.type_of(arguments[0])
     return typed(casts.converted(arguments[0], source, "DATE"), "DATE")
 
 
 def _formatter(translate: Callable[[str], str]) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         moment, pattern = arguments
         _moment(moment, context)
         return call("strftime", moment, exp.Literal.string(translate(text_of(pattern, "a format"))))
@@ -111,7 +111,7 @@ def _formatter(translate: Callable[[str], str]) -> SpecialRule:
 
 
 def _parser(translate: Callable[[str], str], kind: str) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         del context
         text, pattern = arguments
         form = translate(text_of(pattern, "a format"))
@@ -120,7 +120,7 @@ def _parser(translate: Callable[[str], str], kind: str) -> SpecialRule:
     return rule
 
 
-def _to_iso8601(arguments: Arguments, context: Context) -> exp.Expression:
+def _to_iso8601(arguments: Arguments, context: Context) -> exp.Expr:
     form = {
         "DATE": "%Y-%m-%d",
         "TIMESTAMP": "%Y-%m-%dT%H:%M:%S.%g",
@@ -129,16 +129,16 @@ def _to_iso8601(arguments: Arguments, context: Context) -> exp.Expression:
     return call("strftime", arguments[0], exp.Literal.string(form))
 
 
-def _at_timezone(arguments: Arguments, context: Context) -> exp.Expression:
+def _at_timezone(arguments: Arguments, context: Context) -> exp.Expr:
     return casts.at_time_zone(exp.AtTimeZone(this=arguments[0], zone=arguments[1]), context)
 
 
-def _now(arguments: Arguments, context: Context) -> exp.Expression:
+def _now(arguments: Arguments, context: Context) -> exp.Expr:
     del arguments
     return casts.now(exp.Null(), context)
 
 
-def _concat(arguments: Arguments, context: Context) -> exp.Expression:
+def _concat(arguments: Arguments, context: Context) -> exp.Expr:
     """NULL makes all of it NULL, which DuckDB's concat does not."""
     kinds = set(context.types.of_all(arguments)) - {'"NULL"'}
     if len(kinds) > 1:
@@ -153,7 +153,7 @@ def _concat(arguments: Arguments, context: Context) -> exp.Expression:
 
 
 def _extreme(name: str) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         """NULL among the arguments makes it NULL, which DuckDB's does not."""
         del context
         absent = exp.or_(*(exp.Is(this=a.copy(), expression=exp.Null()) for a in arguments))
@@ -163,7 +163,7 @@ def _extreme(name: str) -> SpecialRule:
     return rule
 
 
-def _round(arguments: Arguments, context: Context) -> exp.Expression:
+def _round(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     shape = decimal_shape(kind)
     if shape is None:
@@ -178,7 +178,7 @@ def _round(arguments: Arguments, context: Context) -> exp.Expression:
 
 
 def _whole_number(name: str) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         kind = context.type_of(arguments[0])
         result = call(name, arguments[0])
         if shape := decimal_shape(kind):
@@ -190,7 +190,7 @@ def _whole_number(name: str) -> SpecialRule:
     return rule
 
 
-def _truncate(arguments: Arguments, context: Context) -> exp.Expression:
+def _truncate(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     if len(arguments) == 1:
         shape = decimal_shape(kind)
@@ -199,24 +199,24 @@ def _truncate(arguments: Arguments, context: Context) -> exp.Expression:
     return typed(call("trunc", *arguments), kind)
 
 
-def _sign(arguments: Arguments, context: Context) -> exp.Expression:
+def _sign(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     return typed(call("sign", arguments[0]), "DECIMAL(1,0)" if decimal_shape(kind) else kind)
 
 
-def _element_at(arguments: Arguments, context: Context) -> exp.Expression:
+def _element_at(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     if kind.startswith("MAP(") and not kind.endswith("[]"):
         return call("trino_map_element", *arguments)
     return call("trino_element_at", *arguments)
 
 
-def _map(arguments: Arguments, context: Context) -> exp.Expression:
+def _map(arguments: Arguments, context: Context) -> exp.Expr:
     del context
     return call("map", *arguments)
 
 
-def _sequence(arguments: Arguments, context: Context) -> exp.Expression:
+def _sequence(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     result = call("generate_series", *arguments)
     if is_integer(kind):
@@ -227,10 +227,10 @@ def _sequence(arguments: Arguments, context: Context) -> exp.Expression:
     return typed(result, f"{_moment(arguments[0], context)}[]")
 
 
-def _regexp_replace(arguments: Arguments, context: Context) -> exp.Expression:
+def _regexp_replace(arguments: Arguments, context: Context) -> exp.Expr:
     del context
     text, pattern = arguments[:2]
-    replacement: exp.Expression = exp.Literal.string("")
+    replacement: exp.Expr = exp.Literal.string("")
     if len(arguments) == 3:
         template = text_of(arguments[2], "a replacement of regexp_replace")
         if "${" in template:
@@ -242,22 +242,36 @@ def _regexp_replace(arguments: Arguments, context: Context) -> exp.Expression:
     return call("regexp_replace", text, pattern, replacement, exp.Literal.string("g"))
 
 
-def _reverse(arguments: Arguments, context: Context) -> exp.Expression:
+def _json_path(macro: str) -> SpecialRule:
+    """Trino writes ``$["a b"]`` what DuckDB writes ``$."a b"``."""
+
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
+        del context
+        text, path = arguments
+        steps = re.sub(r"""\[\s*(["'])(.*?)\1\s*\]""", r'."\2"', text_of(path, "a JSON path"))
+        if not re.fullmatch(r"""\$(\.\w+|\."[^"]*"|\[\d+\])*""", steps):
+            raise not_emulated(f"the JSON path {path.name}")
+        return call(macro, text, exp.Literal.string(steps))
+
+    return rule
+
+
+def _reverse(arguments: Arguments, context: Context) -> exp.Expr:
     kind = context.type_of(arguments[0])
     return call("list_reverse" if kind.endswith("[]") else "reverse", arguments[0])
 
 
-def _typeof(arguments: Arguments, context: Context) -> exp.Expression:
+def _typeof(arguments: Arguments, context: Context) -> exp.Expr:
     return exp.Literal.string(trino_name(context.type_of(arguments[0])))
 
 
-def _mod(arguments: Arguments, context: Context) -> exp.Expression:
+def _mod(arguments: Arguments, context: Context) -> exp.Expr:
     from localaws.athena.operators import arithmetic
 
     return arithmetic(exp.Mod(this=arguments[0], expression=arguments[1]), context)
 
 
-def _reduce(arguments: Arguments, context: Context) -> exp.Expression:
+def _reduce(arguments: Arguments, context: Context) -> exp.Expr:
     array, start, combine, finish = arguments
     kind = context.type_of(start)
     state = call("list_reduce", array, combine, typed(start, kind))
@@ -265,14 +279,15 @@ def _reduce(arguments: Arguments, context: Context) -> exp.Expression:
         raise QueryFailed("TYPE_MISMATCH: the last argument of reduce is not a lambda")
     (parameter,) = finish.expressions
 
-    def put(node: exp.Expression) -> exp.Expression:
+    def put(node: exp.Expr) -> exp.Expr:
         is_parameter = isinstance(node, exp.Identifier) and node.name == parameter.name
         return exp.paren(state.copy()) if is_parameter else node
 
-    return finish.this.transform(put)
+    finished: exp.Expr = finish.this.transform(put)
+    return finished
 
 
-def _element_type(array: exp.Expression, context: Context) -> str:
+def _element_type(array: exp.Expr, context: Context) -> str:
     return context.type_of(array).removesuffix("[]")
 
 
@@ -291,7 +306,7 @@ def _bind_reduction(arguments: Arguments, context: Context) -> None:
 
 
 def _matching(macro: str, *, negated: bool = False) -> SpecialRule:
-    def rule(arguments: Arguments, context: Context) -> exp.Expression:
+    def rule(arguments: Arguments, context: Context) -> exp.Expr:
         del context
         found = call(macro, call("list_transform", *arguments))
         return exp.paren(exp.Not(this=found)) if negated else found
@@ -299,7 +314,7 @@ def _matching(macro: str, *, negated: bool = False) -> SpecialRule:
     return rule
 
 
-def hex_string(node: exp.Expression, context: Context) -> exp.Expression:
+def hex_string(node: exp.Expr, context: Context) -> exp.Expr:
     """``X'65683F'``: bytes."""
     del context
     return call("unhex", exp.Literal.string(node.name))
@@ -330,13 +345,16 @@ SPECIAL: dict[str, tuple[int, int, SpecialRule]] = {
     "date_trunc": (2, 2, _date_trunc),
     "element_at": (2, 2, _element_at),
     "floor": (1, 1, _whole_number("floor")),
-    "format_datetime": (2, 2, _formatter(patterns.from_joda)),
+    "format_datetime": (2, 2, _formatter(patterns.to_write_joda)),
     "greatest": (1, 99, _extreme("greatest")),
+    "json_extract": (2, 2, _json_path("trino_json_extract")),
+    "json_extract_scalar": (2, 2, _json_path("trino_json_extract_scalar")),
+    "json_size": (2, 2, _json_path("trino_json_size")),
     "least": (1, 99, _extreme("least")),
     "map": (0, 2, _map),
     "mod": (2, 2, _mod),
     "now": (0, 0, _now),
-    "parse_datetime": (2, 2, _parser(patterns.from_joda, "TIMESTAMP WITH TIME ZONE")),
+    "parse_datetime": (2, 2, _parser(patterns.to_read_joda, "TIMESTAMP WITH TIME ZONE")),
     "reduce": (4, 4, _reduce),
     "regexp_replace": (2, 3, _regexp_replace),
     "reverse": (1, 1, _reverse),

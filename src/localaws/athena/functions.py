@@ -19,7 +19,7 @@ from localaws.athena.function_rules import HIGHER_ORDER, SPECIAL
 #: Trino's name: DuckDB's function or our macro, and the least and the most arguments.
 _PLAIN: dict[str, tuple[str, int, int]] = {
     # numbers
-    "abs": ("abs", 1, 1), "cbrt": ("cbrt", 1, 1), "degrees": ("degrees", 1, 1),
+    "abs": ("abs", 1, 1), "cbrt": ("trino_cbrt", 1, 1), "degrees": ("degrees", 1, 1),
     "e": ("trino_e", 0, 0), "exp": ("exp", 1, 1), "infinity": ("trino_infinity", 0, 0),
     "nan": ("trino_nan", 0, 0), "is_finite": ("isfinite", 1, 1), "is_infinite": ("isinf", 1, 1),
     "is_nan": ("isnan", 1, 1), "ln": ("trino_ln", 1, 1), "log": ("trino_log", 2, 2),
@@ -74,10 +74,7 @@ _PLAIN: dict[str, tuple[str, int, int]] = {
     "is_json_scalar": ("trino_is_json_scalar", 1, 1),
     "json_array_contains": ("trino_json_array_contains", 2, 2),
     "json_array_length": ("trino_json_array_length", 1, 1),
-    "json_extract": ("trino_json_extract", 2, 2),
-    "json_extract_scalar": ("trino_json_extract_scalar", 2, 2),
     "json_format": ("trino_json_format", 1, 1), "json_parse": ("trino_json_parse", 1, 1),
-    "json_size": ("trino_json_size", 2, 2),
     # conditions
     "coalesce": ("coalesce", 1, 99), "nullif": ("nullif", 2, 2), "try": ("try", 1, 1),
     # windows
@@ -91,11 +88,15 @@ _PLAIN: dict[str, tuple[str, int, int]] = {
 }  # fmt: skip
 #: Functions whose type is Trino's bigint where DuckDB's is another.
 _BIGINT = frozenset(
-    ["array_position", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "cardinality", "codepoint", "grouping", "hamming_distance", "json_array_length", "json_size", "length", "levenshtein_distance", "ntile", "regexp_count", "strpos", "width_bucket", "millisecond"]
-)
+    {
+        "array_position", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "cardinality",
+        "codepoint", "grouping", "hamming_distance", "json_array_length", "json_size", "length",
+        "levenshtein_distance", "millisecond", "ntile", "regexp_count", "strpos", "width_bucket",
+    }
+)  # fmt: skip
 
 
-def scalar(node: exp.Expression, context: Context) -> exp.Expression:
+def scalar(node: exp.Expr, context: Context) -> exp.Expr:
     """A call of a function that isn't an aggregate."""
     name = node.name.lower()
     arguments = node.expressions
@@ -104,7 +105,7 @@ def scalar(node: exp.Expression, context: Context) -> exp.Expression:
     if name in SPECIAL:
         least, most, rule = SPECIAL[name]
         _check_count(node, least, most)
-        return rule(arguments, context)
+        return _widened(name, rule(arguments, context))
     if name not in _PLAIN:
         raise QueryFailed(
             f"FUNCTION_NOT_FOUND: {position(node)}: Function '{name}' is not registered, "
@@ -112,11 +113,16 @@ def scalar(node: exp.Expression, context: Context) -> exp.Expression:
         )
     target, least, most = _PLAIN[name]
     _check_count(node, least, most)
-    result = call(target, *arguments)
-    return typed(result, "BIGINT") if name in _BIGINT else result
+    return _widened(name, call(target, *arguments))
 
 
-def _check_count(node: exp.Expression, least: int, most: int) -> None:
+def _widened(name: str, result: exp.Expr) -> exp.Expr:
+    if name not in _BIGINT:
+        return result
+    return aggregates.complete(result, lambda whole: typed(whole, "BIGINT"))
+
+
+def _check_count(node: exp.Expr, least: int, most: int) -> None:
     if not least <= len(node.expressions) <= most:
         raise QueryFailed(
             f"FUNCTION_NOT_FOUND: {position(node)}: Unexpected parameters for function "
@@ -124,25 +130,25 @@ def _check_count(node: exp.Expression, least: int, most: int) -> None:
         )
 
 
-def _extract(node: exp.Expression, context: Context) -> exp.Expression:
+def _extract(node: exp.Expr, context: Context) -> exp.Expr:
     field = node.name.lower()
     if field not in SPECIAL:
         raise not_emulated(node.sql(dialect="trino"))
     return SPECIAL[field][2]([node.expression], context)
 
 
-def _position(node: exp.Expression, context: Context) -> exp.Expression:
+def _position(node: exp.Expr, context: Context) -> exp.Expr:
     del context
     return typed(call("strpos", node.this, node.args["substr"]), "BIGINT")
 
 
-def _substring(node: exp.Expression, context: Context) -> exp.Expression:
+def _substring(node: exp.Expr, context: Context) -> exp.Expr:
     del context
     length = node.args.get("length")
     return call("trino_substr", node.this, node.args["start"], *([length] if length else []))
 
 
-def _trim(node: exp.Expression, context: Context) -> exp.Expression:
+def _trim(node: exp.Expr, context: Context) -> exp.Expr:
     del context
     side = str(node.args.get("position") or "BOTH").upper()
     name = {"BOTH": "trim", "LEADING": "ltrim", "TRAILING": "rtrim"}[side]
@@ -151,8 +157,8 @@ def _trim(node: exp.Expression, context: Context) -> exp.Expression:
     return call(name, node.this, node.expression)
 
 
-Rule = Callable[[exp.Expression, Context], exp.Expression]
-RULES: dict[type[exp.Expression], Rule] = {
+Rule = Callable[[exp.Expr, Context], exp.Expr]
+RULES: dict[type[exp.Expr], Rule] = {
     exp.Anonymous: scalar,
     exp.AnonymousAggFunc: aggregates.aggregate,
     exp.Extract: _extract,

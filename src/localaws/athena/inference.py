@@ -1,4 +1,4 @@
-"""Which type an expression has: DuckDB is asked, for it binds the functions that we translate to."""
+"""Which type an expression has: DuckDB is asked, which binds the functions we translate to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from localaws.athena.binding import COLUMNS, no_such_column
-from localaws.athena.duck import failure, typed
+from localaws.athena.duck import failure, quoted, typed
 
 _TYPE = "duckdb_type"
 _TYPES = "duckdb_types"
@@ -33,7 +33,7 @@ class Inference:
         for column in scope.find_all(exp.Column):
             column.meta[_TYPE] = self._column_type(column, scope)
 
-    def note(self, node: exp.Expression, duckdb_type: str) -> None:
+    def note(self, node: exp.Expr, duckdb_type: str) -> None:
         """Give a node its type."""
         node.meta[_TYPE] = duckdb_type
 
@@ -61,7 +61,7 @@ class Inference:
         """What was concluded of a scope: types by column."""
         return self._outputs[id(scope)]
 
-    def known(self, node: exp.Expression) -> str | None:
+    def known(self, node: exp.Expr) -> str | None:
         """The type of an expression, where it shows without asking."""
         match node:
             case exp.Column() | exp.Identifier():
@@ -79,40 +79,44 @@ class Inference:
                 return "VARCHAR" if node.is_string else None
         return None
 
-    def of(self, node: exp.Expression) -> str:
+    def of(self, node: exp.Expr) -> str:
         """The DuckDB type of an expression that is translated already."""
         return self.of_all([node])[0]
 
-    def of_all(self, nodes: Sequence[exp.Expression]) -> list[str]:
-        """The types of several expressions, with one question to DuckDB at most."""
+    def of_all(self, nodes: Sequence[exp.Expr]) -> list[str]:
+        """The types of several expressions."""
         known = [self.known(node) for node in nodes]
         asked = [node for node, kind in zip(nodes, known, strict=True) if kind is None]
         answers = iter(self._ask([self._bare(node) for node in asked]))
         return [kind or next(answers) for kind in known]
 
-    def _bare(self, node: exp.Expression) -> str:
-        """The expression as SQL, with nothing in the place of its columns but their types."""
+    def _bare(self, node: exp.Expr) -> str:
+        """The expression as SQL, with columns that are called by their types."""
 
-        def strip(part: exp.Expression) -> exp.Expression:
+        def strip(part: exp.Expr) -> exp.Expr:
             if isinstance(part, _TYPED) and (kind := self.known(part)):
-                return typed(exp.Null(), kind)
+                return exp.column(kind, quoted=True)
             if isinstance(part, exp.Exists) or (
                 isinstance(part, exp.In) and part.args.get("query")
             ):
-                return typed(exp.Null(), "BOOLEAN")
+                return exp.column("BOOLEAN", quoted=True)
             return part
 
-        return str(node.unalias().copy().transform(strip).sql(dialect="duckdb"))
+        bare = node.unalias().copy().transform(strip)
+        columns = sorted({column.name for column in bare.find_all(exp.Column)})
+        source = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(kind)}" for kind in columns)
+        tail = f" FROM (SELECT {source})" if columns else ""
+        if columns and bare.find(exp.AggFunc):
+            # Grouped by all columns, any mixture of columns and aggregates makes sense.
+            tail += f" GROUP BY {', '.join(map(quoted, columns))}"
+        return f"SELECT {bare.sql(dialect='duckdb')}{tail}"
 
-    def _ask(self, texts: Sequence[str]) -> Iterable[str]:
-        missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
-        if missing:
-            try:
-                question = f"DESCRIBE SELECT {', '.join(missing)}"
-                found = self._connection.execute(question).fetchall()
-            except duckdb.Error as error:
-                raise failure(error) from error
-            self._cache.update(
-                (text, str(row[1])) for text, row in zip(missing, found, strict=True)
-            )
-        return [self._cache[text] for text in texts]
+    def _ask(self, questions: Sequence[str]) -> Iterable[str]:
+        for question in questions:
+            if question not in self._cache:
+                try:
+                    (answer,) = self._connection.execute(f"DESCRIBE {question}").fetchall()
+                except duckdb.Error as error:
+                    raise failure(error) from error
+                self._cache[question] = str(answer[1])
+        return [self._cache[question] for question in questions]

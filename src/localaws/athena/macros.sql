@@ -42,6 +42,8 @@ CREATE MACRO trino_bitwise_not(x) AS (~x::BIGINT);
 CREATE MACRO trino_width_bucket(x, low, high, n) AS CASE
     WHEN x < low THEN 0 WHEN x >= high THEN n + 1
     ELSE floor((x::DOUBLE - low) * n / (high - low))::BIGINT + 1 END;
+CREATE MACRO trino_cbrt(x) AS CASE WHEN pow(round(cbrt(x)), 3) = x THEN round(cbrt(x)) ELSE cbrt(x) END;
+
 -- texts
 CREATE MACRO trino_trim(x) AS trim(x, E' \t\n\r\f\v');
 CREATE MACRO trino_ltrim(x) AS ltrim(x, E' \t\n\r\f\v');
@@ -97,7 +99,7 @@ CREATE MACRO trino_any(b) AS CASE WHEN b IS NULL THEN NULL WHEN list_contains(b,
 CREATE MACRO trino_all(b) AS CASE WHEN b IS NULL THEN NULL WHEN list_contains(b, false) THEN false
     WHEN len(b) > list_count(b) THEN NULL ELSE true END;
 CREATE MACRO trino_array_distinct(a) AS
-    list_filter(a, lambda x, i: NOT list_contains(list_slice(a, 1, i - 1), x)
+    list_filter(a, lambda x, i: coalesce(NOT list_contains(list_slice(a, 1, i - 1), x), true)
         AND (x IS NOT NULL OR len(list_slice(a, 1, i - 1)) = list_count(list_slice(a, 1, i - 1))));
 CREATE MACRO trino_array_union(a, b) AS trino_array_distinct(list_concat(a, b));
 CREATE MACRO trino_array_intersect(a, b) AS trino_array_distinct(list_filter(a, lambda x: list_contains(b, x)));
@@ -121,9 +123,15 @@ CREATE MACRO trino_json_value(x, path) AS
     CASE WHEN json_valid(x) THEN json_extract(CAST(x AS JSON), path) END;
 CREATE MACRO trino_json_scalar(x) AS CASE WHEN json_type(x) IN ('OBJECT', 'ARRAY') THEN CAST(x AS VARCHAR) ELSE json_extract_string(x, '$') END;
 CREATE MACRO trino_json_extract(x, path) AS trino_json_value(x, path);
-CREATE MACRO trino_json_extract_scalar(x, path) AS
-    CASE WHEN json_type(trino_json_value(x, path)) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(trino_json_value(x, path), '$') END;
-CREATE MACRO trino_json_parse(x) AS CAST(x AS JSON);
+-- DuckDB reads fractions as doubles: the digits are taken from where they stand in the text.
+CREATE MACRO trino_json_digits(x, n) AS coalesce(list_extract(list_filter(
+    regexp_extract_all(CAST(x AS VARCHAR), '[:,\[]\s*(-?[0-9]+[0-9.eE+-]*)', 1),
+    lambda t: TRY_CAST(t AS DOUBLE) = n), 1), CAST(n AS VARCHAR));
+CREATE MACRO trino_json_extract_scalar(x, path) AS CASE json_type(trino_json_value(x, path))
+    WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL
+    WHEN 'DOUBLE' THEN trino_json_digits(x, CAST(trino_json_value(x, path) AS DOUBLE))
+    ELSE json_extract_string(trino_json_value(x, path), '$') END;
+CREATE MACRO trino_json_parse(x) AS json(x);
 CREATE MACRO trino_json_format(x) AS CAST(x AS VARCHAR);
 CREATE MACRO trino_json_array_length(x) AS
     CASE WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN json_array_length(x) END;

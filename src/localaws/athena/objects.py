@@ -76,7 +76,7 @@ class ObjectStore:
         for stale in folder.iterdir():
             stale.unlink()
 
-    def list(self, locations: Sequence[str]) -> list[list[StoredObject]]:
+    def list_folders(self, locations: Sequence[str]) -> list[list[StoredObject]]:
         """The visible objects with content below each of the folders."""
         folders = [split_uri(location) for location in locations]
         roots = set(folders)
@@ -175,8 +175,8 @@ class ObjectStore:
 
 
 def _common_folder(prefixes: Sequence[str]) -> str:
-    common = os.path.commonprefix(list(prefixes))
-    return common[: common.rfind("/") + 1]
+    common = os.path.commonpath([f"/{prefix}" for prefix in prefixes]).strip("/")
+    return f"{common}/" if common else ""
 
 
 def _file_into(folders: dict[tuple[str, str], list[StoredObject]], item: StoredObject) -> None:

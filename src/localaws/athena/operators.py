@@ -16,14 +16,19 @@ from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.types import as_decimal, decimal_shape, is_integer, is_number, trino_name
 
 _MAX = 38
-_SYMBOLS: dict[type[exp.Expression], str] = {
+_SYMBOLS: dict[type[exp.Expr], str] = {
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.EQ: "=",
-    exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+    exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.DPipe: "||",
+}  # fmt: skip
+#: sqlglot writes IGNORE NULLS where DuckDB wants it only for calls that it knows itself.
+_NULL_IGNORING: dict[str, type[exp.Func]] = {
+    "first_value": exp.FirstValue, "last_value": exp.LastValue, "nth_value": exp.NthValue,
+    "lag": exp.Lag, "lead": exp.Lead,
 }  # fmt: skip
 _TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME")
 
 
-def arithmetic(node: exp.Expression, context: Context) -> exp.Expression:
+def arithmetic(node: exp.Expr, context: Context) -> exp.Expr:
     """``+``, ``-``, ``*``, ``/`` and ``%``."""
     left, right = node.this, node.expression
     one, other = context.types.of_all([left, right])
@@ -46,11 +51,11 @@ def arithmetic(node: exp.Expression, context: Context) -> exp.Expression:
     raise _mismatch(node, one, other)
 
 
-def _double(node: exp.Expression, kind: str) -> exp.Expression:
+def _double(node: exp.Expr, kind: str) -> exp.Expr:
     return node if kind in ("DOUBLE", "FLOAT") else typed(node, "DOUBLE")
 
 
-def _with_times(node: exp.Expression, one: str, other: str) -> exp.Expression:
+def _with_times(node: exp.Expr, one: str, other: str) -> exp.Expr:
     kinds = {one, other}
     if kinds == {"INTERVAL"}:
         return exp.paren(node.copy())
@@ -64,9 +69,7 @@ def _with_times(node: exp.Expression, one: str, other: str) -> exp.Expression:
     raise _mismatch(node, one, other)
 
 
-def _decimals(
-    node: exp.Expression, left: tuple[int, int], right: tuple[int, int]
-) -> exp.Expression:
+def _decimals(node: exp.Expr, left: tuple[int, int], right: tuple[int, int]) -> exp.Expr:
     (p1, s1), (p2, s2) = left, right
     match node:
         case exp.Mul():
@@ -93,24 +96,22 @@ def _decimals(
     return typed(exp.paren(operation), _decimal(*shape))
 
 
-def _quotient(
-    node: exp.Expression, left: tuple[int, int], right: tuple[int, int]
-) -> exp.Expression:
+def _quotient(node: exp.Expr, left: tuple[int, int], right: tuple[int, int]) -> exp.Expr:
     """DuckDB divides decimals as doubles; Trino rounds the exact quotient half up."""
-    (p1, s1), (p2, s2) = left, right
+    (p1, s1), (_, s2) = left, right
     scale = max(s1, s2)
     precision = min(_MAX, p1 + s2 + max(s2 - s1, 0))
     return quotient(node.this, s1, node.expression, s2, precision, scale)
 
 
 def quotient(
-    numerator: exp.Expression,
+    numerator: exp.Expr,
     numerator_scale: int,
-    denominator: exp.Expression,
+    denominator: exp.Expr,
     denominator_scale: int,
     precision: int,
     scale: int,
-) -> exp.Expression:
+) -> exp.Expr:
     """The exact quotient of two decimals, rounded half up to ``decimal(precision, scale)``."""
     over = _whole(numerator, numerator_scale, scale + denominator_scale)
     under = _whole(denominator, denominator_scale, denominator_scale)
@@ -122,7 +123,7 @@ def quotient(
     return typed(exp.paren(exp.Mul(this=rounded, expression=unit)), _decimal(precision, scale))
 
 
-def _whole(node: exp.Expression, scale: int, power: int) -> exp.Expression:
+def _whole(node: exp.Expr, scale: int, power: int) -> exp.Expr:
     """A decimal times a power of ten, which makes it whole."""
     factor = typed(exp.Literal.string("1" + "0" * power), _decimal(power + 1, 0))
     wide = typed(node, _decimal(_MAX, scale))
@@ -133,23 +134,21 @@ def _decimal(precision: int, scale: int) -> str:
     return f"DECIMAL({precision},{scale})"
 
 
-def comparison(node: exp.Expression, context: Context) -> exp.Expression:
+def comparison(node: exp.Expr, context: Context) -> exp.Expr:
     """Trino compares nothing with what is of another kind."""
     for other in (node.expression,) if node.expression else ():
         check_comparable(node, node.this, other, context)
     return node
 
 
-def check_comparable(
-    node: exp.Expression, left: exp.Expression, right: exp.Expression, context: Context
-) -> None:
+def check_comparable(node: exp.Expr, left: exp.Expr, right: exp.Expr, context: Context) -> None:
     """Refuse a comparison of a text with a number and the like, where it shows at once."""
     one, other = _shown_type(left, context), _shown_type(right, context)
     if one and other and _family(one) != _family(other):
         raise _mismatch(node, one, other)
 
 
-def _shown_type(node: exp.Expression, context: Context) -> str | None:
+def _shown_type(node: exp.Expr, context: Context) -> str | None:
     if isinstance(node, exp.Literal) and not node.is_string:
         return "INTEGER" if node.is_int else "DOUBLE"
     return context.types.known(node)
@@ -163,7 +162,7 @@ def _family(kind: str) -> str:
     return kind.partition("(")[0]
 
 
-def membership(node: exp.Expression, context: Context) -> exp.Expression:
+def membership(node: exp.Expr, context: Context) -> exp.Expr:
     """``IN`` with a list, and ``BETWEEN``."""
     others = node.expressions if isinstance(node, exp.In) else [node.args["low"], node.args["high"]]
     for other in others:
@@ -171,7 +170,7 @@ def membership(node: exp.Expression, context: Context) -> exp.Expression:
     return node
 
 
-def concatenation(node: exp.Expression, context: Context) -> exp.Expression:
+def concatenation(node: exp.Expr, context: Context) -> exp.Expr:
     """``||``: of texts, arrays or bytes, never of anything that must be turned into a text."""
     one, other = context.types.of_all([node.this, node.expression])
     if one == other or one.endswith("[]") or other.endswith("[]") or '"NULL"' in (one, other):
@@ -179,7 +178,7 @@ def concatenation(node: exp.Expression, context: Context) -> exp.Expression:
     raise _mismatch(node, one, other)
 
 
-def subscript(node: exp.Expression, context: Context) -> exp.Expression:
+def subscript(node: exp.Expr, context: Context) -> exp.Expr:
     """``array[1]`` and ``map[key]`` fail where there is nothing, other than element_at."""
     (index,) = node.expressions
     kind = context.type_of(node.this)
@@ -190,7 +189,26 @@ def subscript(node: exp.Expression, context: Context) -> exp.Expression:
     raise not_emulated(f"the subscript of a {kind.lower()}")
 
 
-def _mismatch(node: exp.Expression, one: str, other: str) -> QueryFailed:
+def fetch(node: exp.Expr, context: Context) -> exp.Expr:
+    """``FETCH FIRST n ROWS ONLY``."""
+    del context
+    options = node.args.get("limit_options")
+    if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+        raise not_emulated(f"FETCH {options.sql(dialect='trino').strip()}")
+    return exp.Limit(expression=node.args.get("count") or exp.Literal.number(1))
+
+
+def ignore_nulls(node: exp.Expr, context: Context) -> exp.Expr:
+    """``lag(x) IGNORE NULLS``: DuckDB wants it among the arguments."""
+    del context
+    function = node.this
+    known = _NULL_IGNORING.get(function.name.lower())
+    if known is None:
+        raise not_emulated(node.sql(dialect="trino"))
+    return exp.IgnoreNulls(this=known.from_arg_list(function.expressions))
+
+
+def _mismatch(node: exp.Expr, one: str, other: str) -> QueryFailed:
     symbol = _SYMBOLS.get(type(node), node.key.upper())
     return QueryFailed(
         f"TYPE_MISMATCH: {position(node)}: Cannot apply operator: "
@@ -198,12 +216,14 @@ def _mismatch(node: exp.Expression, one: str, other: str) -> QueryFailed:
     )
 
 
-Rule = Callable[[exp.Expression, Context], exp.Expression]
-RULES: dict[type[exp.Expression], Rule] = {
+Rule = Callable[[exp.Expr, Context], exp.Expr]
+RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE), comparison),
     exp.In: membership,
     exp.Between: membership,
     exp.DPipe: concatenation,
     exp.Bracket: subscript,
+    exp.Fetch: fetch,
+    exp.IgnoreNulls: ignore_nulls,
 }

@@ -20,7 +20,6 @@ _JODA = {
     "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d", "HH": "%H", "H": "%-H", "hh": "%I",
     "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g", "a": "%p",
     "E": "%a", "EEE": "%a", "EEEE": "%A", "D": "%-j", "DDD": "%j", "e": "%u", "ww": "%V",
-    "Z": "%z", "ZZ": "%z",
 }  # fmt: skip
 
 
@@ -42,31 +41,42 @@ def from_mysql(pattern: str) -> str:
     return re.sub(r"%(.)", replace, pattern)
 
 
-def from_joda(pattern: str) -> str:
-    """A format of format_datetime and parse_datetime.
+#: Zones are always UTC where they are written; where they are read, any offset will do.
+_WRITTEN_ZONES = {"Z": "+0000", "ZZ": "+00:00", "ZZZ": "UTC", "z": "UTC"}
+_READ_ZONES = {"Z": "%z", "ZZ": "%z"}
+_JODA_PART = re.compile(
+    r"(?P<text>'(?:[^']|'')*')|(?P<letters>([A-Za-z])\3*)|(?P<other>.)", re.DOTALL
+)
+
+
+def to_write_joda(pattern: str) -> str:
+    """A format of format_datetime.
 
     Raises:
         QueryFailed: for a letter that the local AWS doesn't know.
     """
+    return _from_joda(pattern, _WRITTEN_ZONES)
 
+
+def to_read_joda(pattern: str) -> str:
+    """A format of parse_datetime.
+
+    Raises:
+        QueryFailed: for a letter that the local AWS doesn't know.
+    """
+    return _from_joda(pattern, _READ_ZONES)
+
+
+def _from_joda(pattern: str, zones: dict[str, str]) -> str:
     def replace(match: re.Match[str]) -> str:
-        quoted, letters, other = match.groups()
-        if quoted is not None:
-            return "'" if quoted == "''" else quoted[1:-1].replace("''", "'").replace("%", "%%")
+        text, letters = match["text"], match["letters"]
+        if text is not None:
+            return "'" if text == "''" else text[1:-1].replace("''", "'").replace("%", "%%")
         if letters is None:
-            return "%%" if other == "%" else str(other)
-        if letters not in _JODA:
+            return "%%" if match["other"] == "%" else match["other"]
+        found = _JODA.get(letters) or zones.get(letters)
+        if found is None:
             raise not_emulated(f"{letters!r} in a format of dates")
-        return _JODA[letters]
+        return found
 
-    return re.sub(r"('(?:[^']|'')*')|(([A-Za-z])\3*)|(.)", lambda m: replace(_Groups(m)), pattern)  # type: ignore[arg-type]
-
-
-class _Groups:
-    """The three kinds of part that a format of Joda's has."""
-
-    def __init__(self, match: re.Match[str]) -> None:
-        self._parts = match[1], match[2], match[4]
-
-    def groups(self) -> tuple[str | None, str | None, str | None]:
-        return self._parts
+    return _JODA_PART.sub(replace, pattern)

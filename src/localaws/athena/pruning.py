@@ -12,16 +12,16 @@ import duckdb
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from localaws.athena.binding import outputs
 from localaws.athena.catalog import Partition, Table
-from localaws.athena.duck import typed
-from localaws.athena.formats import quoted
+from localaws.athena.duck import quoted, typed
 
 #: What a condition must not contain to be moved: its value isn't one of the row alone.
 _UNMOVABLE = (exp.Subquery, exp.Select, exp.Window, exp.AggFunc, exp.Lambda)
-Condition = exp.Expression
+Condition = exp.Expr
 
 
-def find_conditions(tree: exp.Expression, scans: Mapping[str, Table]) -> dict[str, Condition]:
+def find_conditions(tree: exp.Expr, scans: Mapping[str, Table]) -> dict[str, Condition]:
     """The condition on the partition keys, by the name of the scan; none where there is none."""
     found: dict[str, Condition] = {}
     wanted: dict[int, list[Condition | None]] = {}
@@ -29,7 +29,7 @@ def find_conditions(tree: exp.Expression, scans: Mapping[str, Table]) -> dict[st
         inherited = _either(wanted.get(id(scope), []))
         if isinstance(scope.expression, exp.SetOperation):
             for side in scope.set_operation_scopes:
-                names = list(scope.expression.named_selects), list(side.expression.named_selects)
+                names = outputs(scope.expression), outputs(side.expression)
                 renamed = _rename(inherited, dict(zip(*names, strict=False)))
                 wanted.setdefault(id(side), []).append(renamed)
             continue
@@ -53,7 +53,7 @@ def _rename(condition: Condition | None, names: Mapping[str, str]) -> Condition 
     if condition is None:
         return None
 
-    def rename(node: exp.Expression) -> exp.Expression:
+    def rename(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name in names:
             return exp.column(names[node.name], quoted=True)
         return node
@@ -74,7 +74,7 @@ def _into(select: exp.Select, condition: Condition | None) -> Condition | None:
     keys = [key.unnest() for key in group.expressions] if group else []
     possible = True
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         nonlocal possible
         if not isinstance(node, exp.Column):
             return node
@@ -89,7 +89,7 @@ def _into(select: exp.Select, condition: Condition | None) -> Condition | None:
     return None if aggregated or not possible else replaced
 
 
-def _aggregates(node: exp.Expression) -> bool:
+def _aggregates(node: exp.Expr) -> bool:
     return node.find(exp.AggFunc) is not None
 
 
@@ -124,11 +124,15 @@ def _weaken(condition: Condition, alias: str, keys: set[str] | None) -> Conditio
         sides = _weaken(node.this, alias, keys), _weaken(node.expression, alias, keys)
         return None if None in sides else exp.or_(*sides)
     columns = list(node.find_all(exp.Column))
-    if not columns or node.find(*_UNMOVABLE):
+    if not columns or node.find(*_UNMOVABLE) or any(map(_is_random, node.find_all(exp.Anonymous))):
         return None
     if any(c.table != alias or (keys is not None and c.name not in keys) for c in columns):
         return None
     return node.copy()
+
+
+def _is_random(function: exp.Anonymous) -> bool:
+    return function.name.lower() in ("random", "uuid")
 
 
 def _all(conditions: Sequence[Condition | None]) -> Condition | None:
@@ -157,7 +161,7 @@ def prune(
     }
     keys = {key.name: key.duckdb_type for key in table.partition_keys}
 
-    def bare(node: exp.Expression) -> exp.Expression:
+    def bare(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             column = exp.column(node.name, table="partition_values", quoted=True)
             return typed(column, keys[node.name])
@@ -165,10 +169,8 @@ def prune(
 
     where = condition.copy().transform(bare).sql(dialect="duckdb")
     unnested = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS {quoted(name)}" for name in columns)
-    query = (
-        f"SELECT number FROM (SELECT unnest(range({len(partitions)})) AS number, {unnested}) "
-        f"AS partition_values WHERE {where}"
-    )
+    numbered = f"SELECT unnest(range({len(partitions)})) AS number, {unnested}"
+    query = f"SELECT number FROM ({numbered}) AS partition_values WHERE {where}"  # noqa: S608
     try:
         numbers = connection.execute(query, list(columns.values())).fetchall()
     except duckdb.Error:

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.dialect import HIDDEN_COLUMNS
+from localaws.athena.duck import literal, quoted
 from localaws.athena.failures import QueryFailed
-from localaws.athena.formats import Reading, kind_of, literal, quoted, reading
+from localaws.athena.formats import Reading, kind_of, reading
 from localaws.athena.objects import ObjectStore, StoredObject
 
 
@@ -47,7 +48,7 @@ def plan_scan(
     """
     kind = kind_of(table.storage)
     if partitions is None:
-        return Scan(table, needed, [None], store.list([table.storage.location]))
+        return Scan(table, needed, [None], store.list_folders([table.storage.location]))
     for partition in partitions:
         _check_schema(table, partition)
         if partition.storage.serde and kind_of(partition.storage) != kind:
@@ -56,7 +57,7 @@ def plan_scan(
                 f"by the local AWS: {_partition_name(table, partition)}"
             )
     locations = [partition.storage.location for partition in partitions]
-    return Scan(table, needed, list(partitions), store.list(locations) if locations else [])
+    return Scan(table, needed, list(partitions), store.list_folders(locations) if locations else [])
 
 
 def _partition_name(table: Table, partition: Partition) -> str:
@@ -159,9 +160,8 @@ def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Pat
     for index, key in enumerate(table.partition_keys):
         if key.name in wanted:
             values = [None if p is None else p.values[index] for p in scan.partitions]
-            columns.append(
-                f"{_pick(values, 'partition_number', key.duckdb_type, several, scan)} AS {quoted(key.name)}"
-            )
+            value = _pick(values, key.duckdb_type, several, scan)
+            columns.append(f"{value} AS {quoted(key.name)}")
     arguments = list(how.arguments)
     if any(name in HIDDEN_COLUMNS for name in wanted):
         arguments.append("filename = 'file_name'")
@@ -171,17 +171,17 @@ def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Pat
         arguments.append("hive_types = {'partition_number': 'INTEGER'}")
     files = ", ".join(literal(str(path)) for path in paths)
     source = f"{how.function}([{files}], {', '.join(arguments)})"
-    return f"SELECT {', '.join(columns) or '1 AS one'} FROM {source}"
+    return f"SELECT {', '.join(columns) or '1 AS one'} FROM {source}"  # noqa: S608 - quoted
 
 
-def _pick(values: Sequence[str | None], number: str, kind: str, several: bool, scan: Scan) -> str:
+def _pick(values: Sequence[str | None], kind: str, several: bool, scan: Scan) -> str:
     """The value of a partition key, by the number of the partition."""
     if not several:
         number_of = next(n for n, found in enumerate(scan.objects) if found)
         value = values[number_of]
         return f"CAST({'NULL' if value is None else literal(value)} AS {kind})"
     texts = ", ".join("NULL" if value is None else literal(value) for value in values)
-    return f"list_extract(CAST([{texts}] AS {kind}[]), {number} + 1)"
+    return f"list_extract(CAST([{texts}] AS {kind}[]), partition_number + 1)"
 
 
 def _hidden(wanted: Sequence[str], flat: Sequence[StoredObject]) -> list[str]:

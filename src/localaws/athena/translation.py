@@ -16,25 +16,25 @@ from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.inference import Inference
 from localaws.athena.types import is_number
 
-Rule = Callable[[exp.Expression, Context], exp.Expression]
+Rule = Callable[[exp.Expr, Context], exp.Expr]
 
 #: What each kind of node becomes; those that mean the same to both sides aren't here.
-_RULES: dict[type[exp.Expression], Rule] = {
+_RULES: dict[type[exp.Expr], Rule] = {
     **operators.RULES,
     **casts.RULES,
     **functions.RULES,
 }
 #: What means the same to Trino and to DuckDB.
-_SAME: tuple[type[exp.Expression], ...] = (
+_SAME: tuple[type[exp.Expr], ...] = (
     exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.Between, exp.Boolean, exp.Case,
     exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam, exp.Distinct, exp.Dot,
-    exp.Except, exp.Exists, exp.Fetch, exp.Filter, exp.From, exp.Group, exp.GroupingSets,
+    exp.Except, exp.Exists, exp.Filter, exp.From, exp.Group, exp.GroupingSets,
     exp.Having, exp.Identifier, exp.If, exp.IgnoreNulls, exp.In, exp.Intersect, exp.Is, exp.Join,
     exp.Lambda, exp.Lateral, exp.Like, exp.Limit, exp.LimitOptions, exp.Literal, exp.Neg, exp.Not,
     exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Offset, exp.Or, exp.Order, exp.Ordered,
     exp.Paren, exp.Rollup, exp.Select, exp.Star, exp.Subquery, exp.Table, exp.TableAlias,
     exp.Tuple, exp.Union, exp.Values, exp.Var, exp.Where, exp.Window, exp.WindowSpec, exp.With,
-    exp.RespectNulls, exp.Escape, exp.ColumnDef, exp.WithinGroup, exp.Interval,
+    exp.RespectNulls, exp.Escape, exp.ColumnDef,
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def translate(
     connection: duckdb.DuckDBPyConnection,
     cache: dict[str, str],
     now: datetime,
-) -> exp.Expression:
+) -> exp.Expr:
     """Rewrite a bound query, in place, for DuckDB.
 
     Args:
@@ -69,7 +69,7 @@ def _translate_scope(scope: Scope, context: Context) -> None:
     _translate(scope.expression, context)
 
 
-def _translate(root: exp.Expression, context: Context) -> None:
+def _translate(root: exp.Expr, context: Context) -> None:
     """Translate what stands below a node, but for lambdas: their functions do that."""
     nodes = list(walk_in_scope(root, prune=_is_lambda_below(root)))
     # Children stand behind their parents in this order, so that they are translated first.
@@ -89,7 +89,7 @@ def _translate(root: exp.Expression, context: Context) -> None:
             node.replace(enclosed)
 
 
-def _is_lambda_below(root: exp.Expression) -> Callable[[exp.Expression], bool]:
+def _is_lambda_below(root: exp.Expr) -> Callable[[exp.Expr], bool]:
     return lambda node: isinstance(node, exp.Lambda) and node is not root
 
 
@@ -101,7 +101,7 @@ def _conclude(scope: Scope, context: Context) -> None:
             names, found = unnesting.conclude(expression, context)
             types.conclude(scope, names, found)
         case exp.Lateral():
-            (inner,) = scope.subquery_scopes or list(scope.sources.values())[-1:]
+            inner = scope.subquery_scopes[-1]
             outputs = types.outputs(inner)
             names = [column.name for column in expression.args["alias"].columns]
             types.conclude(scope, names or list(outputs), list(outputs.values()))
@@ -128,7 +128,7 @@ def _conclude(scope: Scope, context: Context) -> None:
             )
 
 
-def _common(values: tuple[exp.Expression, ...], context: Context) -> str:
+def _common(values: tuple[exp.Expr, ...], context: Context) -> str:
     """The type of a column of VALUES."""
     if len(values) == 1:
         return context.types.of(values[0])

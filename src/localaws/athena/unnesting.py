@@ -40,9 +40,9 @@ def conclude(unnest: exp.Unnest, context: Context) -> tuple[list[str], list[str]
     return names, types
 
 
-def _columns(unnest: exp.Unnest, context: Context) -> list[tuple[exp.Expression, str]]:
+def _columns(unnest: exp.Unnest, context: Context) -> list[tuple[exp.Expr, str]]:
     """The arrays that become columns, and the types of their elements."""
-    found: list[tuple[exp.Expression, str]] = []
+    found: list[tuple[exp.Expr, str]] = []
     for node in unnest.expressions:
         kind = context.type_of(node)
         if kind.startswith("MAP("):
@@ -66,7 +66,7 @@ def _element(array: str) -> str:
     return array.removesuffix("[]")
 
 
-def _field_arrays(node: exp.Expression, kind: str) -> list[exp.Expression]:
+def _field_arrays(node: exp.Expr, kind: str) -> list[exp.Expr]:
     """An array of rows becomes a column per field."""
     body = kind[len("STRUCT(") : -len(")[]")]
     names = []
