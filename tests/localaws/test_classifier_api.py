@@ -89,7 +89,9 @@ def test_what_a_path_selects(path: str, values: list[Any]) -> None:
     assert list(JsonPath.parse(path).select(DOCUMENT)) == values
 
 
-@pytest.mark.parametrize("path", ["", "a", "$a", "$..a", "$.a[?(@.b)]", "$[1:2]", "$.", "$[a]"])
+@pytest.mark.parametrize(
+    "path", ["", "a", "$a", "$..a", "$.a[?(@.b)]", "$[1:2]", "$.", "$[a]", "$.a,$.b"]
+)
 def test_paths_that_are_refused(path: str) -> None:
     with pytest.raises(AwsError, match="InvalidInputException"):
         JsonPath.parse(path)

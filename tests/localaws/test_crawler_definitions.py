@@ -167,6 +167,7 @@ def test_configurations_that_are_refused(lake: Lake, configuration: str, culprit
         {"LakeFormationConfiguration": {"UseLakeFormationCredentials": True}},
         {"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVENT_MODE"}},
         {"Classifiers": ["nobody"]},
+        {"CatalogId": "111111111111"},
         {"Schedule": "rate(5 minutes)"},
         {"SchemaChangePolicy": {"UpdateBehavior": "SOMETHING"}},
     ],

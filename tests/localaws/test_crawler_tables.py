@@ -204,7 +204,9 @@ def test_dissimilar_partitions_become_tables(lake: Lake) -> None:
     assert lake.tables() == {"year_2017", "year_2018"}
 
 
-@pytest.mark.behaviour("glue", "With CombineCompatibleSchemas they are one table.")
+@pytest.mark.behaviour(
+    "glue", "With CombineCompatibleSchemas dissimilar schemas are one table too."
+)
 def test_compatible_schemas_can_be_combined(lake: Lake) -> None:
     lake.put("table1/year=2017/data1.json", {"A": 1, "B": 2})
     lake.put("table1/year=2018/data2.json", {"C": 3, "D": 4})
@@ -235,7 +237,7 @@ def test_few_dissimilar_objects_do_not_split_a_table(lake: Lake) -> None:
     assert "seconds" in lake.columns()
 
 
-@pytest.mark.behaviour("glue", "Other formats or compressions aren't compatible: another table.")
+@pytest.mark.behaviour("glue", "Objects of another format or compression become another table.")
 @pytest.mark.parametrize(
     ("data", "compressed"), [(b"a,b\n1,2\n3,4\n", False), (json.dumps(ORDER).encode(), True)]
 )

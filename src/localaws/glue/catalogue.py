@@ -193,10 +193,12 @@ class Catalogue:
 
     def _drop_partitions(self, place: Params, gone: Sequence[Params]) -> None:
         """Do with partitions whose objects are gone what DeleteBehavior says."""
+        if not gone:
+            return
         if self._policy.delete == "LOG":
-            for partition in gone:
-                values = "/".join(partition["Values"])
-                self._note(f"Partition {values} of {place['TableName']} is gone: left as it was")
+            self._note(
+                f"Table {place['TableName']}: {len(gone)} partitions gone, left as they were"
+            )
             return
         if self._policy.delete == "DELETE_FROM_DATABASE":
             for partition in gone:

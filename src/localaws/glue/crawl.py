@@ -129,10 +129,10 @@ class Crawl:
             raise CrawlFailed(f"{unable}: {error.response['Error']['Message']}") from error
         statements = role["AssumeRolePolicyDocument"].get("Statement", [])
         for statement in statements if isinstance(statements, list) else [statements]:
-            services = statement.get("Principal", {}).get("Service", [])
-            if statement.get("Effect") == "Allow" and "glue.amazonaws.com" in (
-                [services] if isinstance(services, str) else services
-            ):
+            principal = statement.get("Principal", {})
+            services = principal.get("Service", []) if isinstance(principal, dict) else principal
+            trusted = [services] if isinstance(services, str) else services
+            if statement.get("Effect") == "Allow" and {"glue.amazonaws.com", "*"} & set(trusted):
                 return
         raise CrawlFailed(f"{unable}: {name} doesn't trust glue.amazonaws.com")
 

@@ -40,7 +40,7 @@ class Crawler:
     #: Somebody called StopCrawler; the crawl looks at it.
     is_stopped: bool = False
     #: On the monotonic clock, in seconds.
-    _requested: float = 0.0
+    _requested: float = field(default_factory=time.monotonic)
 
     @property
     def name(self) -> str:

@@ -125,18 +125,17 @@ def _summary(changes: Changes) -> str | None:
 def filtered(runs: Sequence[Run], filters: Sequence[Params]) -> list[Params]:
     """The entries of ListCrawls, newest first, that pass all filters.
 
+    Args:
+        runs: oldest first.
+
     Times are compared as epoch seconds or milliseconds, or ISO 8601.
 
     Raises:
         AwsError: InvalidInputException for a filter that makes no sense.
     """
     tests = [_test(each) for each in filters]
-    entries = [run.entry() for run in sorted(runs, key=_started, reverse=True)]
+    entries = [run.entry() for run in reversed(runs)]
     return [entry for entry in entries if all(test(entry) for test in tests)]
-
-
-def _started(run: Run) -> datetime:
-    return run.start or datetime.max.replace(tzinfo=UTC)
 
 
 def _test(filtering: Params) -> Callable[[Params], bool]:

@@ -13,7 +13,7 @@ from typing import Any
 from localaws.errors import AwsError
 
 _STEP = re.compile(
-    r"\.(?P<name>[^.\[\]*'\"?@()]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]|(?P<all>\[\*\])|(?P<any>\.\*)"
+    r"\.(?P<name>[^.,$\[\]*'\"?@()]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]|(?P<all>\[\*\])|(?P<any>\.\*)"
 )
 _ALL = object()
 _ANY = object()

@@ -42,8 +42,8 @@ class CrawlLog:
         ):
             try:
                 create(**names)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            except ClientError as refusal:
+                if refusal.response["Error"]["Code"] != "ResourceAlreadyExistsException":
                     raise
         time_ms = int(now.timestamp() * 1000)
         logs.put_log_events(

@@ -5,14 +5,14 @@ https://docs.aws.amazon.com/glue/latest/webapi/API_Crawler.html
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.errors import AwsError
+from localaws.errors import AwsError, Unsupported
+from localaws.glue import schedule
 from localaws.glue.classifiers import Classifiers
 from localaws.glue.crawl import Crawl, CrawlFailed, CrawlStopped
 from localaws.glue.crawler import Crawler
@@ -24,8 +24,6 @@ from localaws.glue.resources import ClassifierType, CrawlerType
 from localaws.glue.storage import Author
 from localaws.glue.tags import CrawlerTags
 from localaws.service import Aws, Operation, Params, ResourceType, Service
-
-log = logging.getLogger(__name__)
 
 NOT_EMULATED: Final[tuple[str, ...]] = (
     "Targets other than S3 are refused.",
@@ -146,6 +144,8 @@ class Glue(Service):
 
     def _normalised(self, params: Params) -> Params:
         definition = normalised(params)
+        if definition.get("CatalogId", self.aws.account) != self.aws.account:
+            raise Unsupported("the catalogue of another account", "InvalidInputException")
         try:
             self.classifiers.named(definition["Classifiers"])
         except AwsError as error:
@@ -255,7 +255,8 @@ class Glue(Service):
     def _update_schedule(self, params: Params) -> Params:
         with self.lock:
             crawler = self._named(params["CrawlerName"])
-            normalised({**crawler.definition, "Schedule": params.get("Schedule")})
+            if params.get("Schedule"):
+                schedule.check(params["Schedule"])
             crawler.schedule(params.get("Schedule"))
         return {}
 
@@ -266,13 +267,13 @@ class Glue(Service):
 
         A run is RUNNING until a step has crawled, and STOPPING until the next one.
         """
-        self._tags.flush()
         with self.lock:
             ending = [crawler for crawler in self._crawlers.values() if crawler.state == "STOPPING"]
             for crawler in self._crawlers.values():
                 crawler.start_if_due(now)
             # What is started from now on has to wait for a step whose time isn't before it.
             running = [crawler for crawler in self._crawlers.values() if crawler.state == "RUNNING"]
+        self._tags.flush()
         for crawler in ending:
             with self.lock:
                 if crawler.run and crawler.is_stopped:
