@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -33,16 +31,15 @@ class Pipeline:
             aws_secret_access_key="test",
         )
 
-    @cached_property
-    def bag(self) -> Any:
-        """The project's DAGs."""
-        from airflow.dag_processing.dagbag import BundleDagBag
-
-        return BundleDagBag(dag_folder=str(DAGS), bundle_path=Path(DAGS), bundle_name="dags-folder")
-
     def run(self, dag_id: str, **params: Any) -> dict[str, str]:
         """Run a DAG with params: task → state (of a mapped task: the last instance's)."""
-        self.runs[dag_id] = dag_run = self.bag.dags[dag_id].test(run_conf=params)
+        # Read anew each time, as every task of Airflow does: a run leaves its params in the DAG.
+        from airflow.dag_processing.dagbag import BundleDagBag
+
+        bag = BundleDagBag(
+            dag_folder=str(DAGS / f"{dag_id}.py"), bundle_path=DAGS, bundle_name="dags-folder"
+        )
+        self.runs[dag_id] = dag_run = bag.dags[dag_id].test(run_conf=params)
         return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
     def result(self, dag_id: str, task_id: str) -> Any:
