@@ -50,9 +50,10 @@ LATEST: Final = Position("LATEST")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one GetRecords gave. No `next_iterator` is the end of a closed shard."""
+    """What one GetRecords gave: records as the stream's consumer wants them. No `next_iterator`
+    is the end of a closed shard."""
 
-    records: list[Params]
+    records: list[Any]
     next_iterator: str | None
     millis_behind: int = 0
 
@@ -60,8 +61,9 @@ class Page:
 class Stream(Protocol):
     """The calls that DynamoDB Streams and Kinesis have in common. They raise ClientError."""
 
-    #: The most records that one GetRecords gives.
-    page_size: int
+    @property
+    def page_size(self) -> int:
+        """The most records that one GetRecords gives."""
 
     def shards(self) -> list[Shard]:
         """All shards that can be read."""
@@ -72,7 +74,7 @@ class Stream(Protocol):
     def page(self, iterator: str, limit: int) -> Page:
         """The next records."""
 
-    def sequence_number(self, record: Params) -> str:
+    def sequence_number(self, record: Any) -> str:
         """The sequence number of a record."""
 
 

@@ -45,6 +45,14 @@ def service_model(name: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(name)
 
 
+def input_shape(service: str, operation: str) -> StructureShape:
+    """The parameters of an operation, in botocore's model."""
+    shape = service_model(service).operation_model(operation).input_shape
+    if shape is None:
+        raise ValueError(f"{service}:{operation} has no parameters")
+    return shape
+
+
 def coerce(shape: Shape, value: Any) -> Any:
     """Turn JSON (or CloudFormation) values into the Python types that boto3 uses for a shape.
 

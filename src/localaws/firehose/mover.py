@@ -104,7 +104,7 @@ class Mover:
             for shard_id, page in self._reader.read(now):
                 if page.records:
                     self._take_page(shard_id, page.records, now)
-                more = more or len(page.records) == self._stream.page_size
+                more = more or len(page.records) >= self._stream.page_size // 2
         except (ClientError, BotoCoreError) as error:
             log.warning("delivery stream %s: its source can't be read: %s", self.name, error)
         if not self.idle:

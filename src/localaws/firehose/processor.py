@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.firehose.records import Fault, Record
@@ -122,9 +123,9 @@ def outcomes_of(body: bytes, records: list[Record]) -> list[Outcome]:
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
     """
     try:
-        answers = json.loads(body)["records"]
+        answers = msgspec.json.decode(body)["records"]
         by_id = {answer["recordId"]: answer for answer in answers}
-    except (ValueError, KeyError, TypeError):
+    except (msgspec.DecodeError, KeyError, TypeError):
         return [UNREADABLE] * len(records)
     twice: set[Any] = set()
     if len(by_id) < len(answers):

@@ -51,7 +51,7 @@ class DeliveryStreamType(ResourceType):
 
 
 def _parameters(properties: Params) -> Params:
-    shape = wire.service_model("firehose").operation_model("CreateDeliveryStream").input_shape
+    shape = wire.input_shape("firehose", "CreateDeliveryStream")
     params: Params = wire.coerce(shape, _with_texts(properties))
     wire.validate(shape, params)
     return params

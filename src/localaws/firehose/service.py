@@ -197,7 +197,7 @@ class Firehose(Service):
                     f"{stream.version} and specified version id: "
                     f"{params['CurrentDeliveryStreamVersionId']} do not match",
                 )
-            update = next((params[name] for name in sorted(known) if name in params), {})
+            update: Params = next((params[name] for name in sorted(known) if name in params), {})
             self._configure(stream, {**stream.destination, **update})
         return {}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from localaws.service import Aws, Params
 from localaws.shards import Page, Position, Shard
 from localaws.unparsed import unparsed_client
@@ -16,7 +14,7 @@ class DataStream:
     """
 
     # AWS gives up to 10,000. Fewer hold up the other requests of this process less.
-    page_size: Final = 2000
+    page_size: int = 2000
 
     def __init__(self, aws: Aws, arn: str) -> None:
         self.arn = arn

@@ -209,4 +209,7 @@ class Lane:
     def snapshot(self) -> list[list[str | float | None]]:
         """All changes that are on their way, in their order, as JSON types."""
         under_way = [c for fragment in reversed(self._fragments) for c in fragment.changes]
-        return [[c.sequence_number, c.created, c.data, c.key] for c in [*under_way, *self._waiting]]
+        return [
+            [c.sequence_number, c.created, c.data.decode(), c.key]
+            for c in [*under_way, *self._waiting]
+        ]

@@ -5,17 +5,21 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-dynamodb.html
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from localaws.errors import AwsError
 from localaws.service import Params
 
 #: Finds the partition key of an event; None if the event has none.
 KeyFinder = Callable[[Params], str | None]
+
+#: Paths that lead to what a record's head has.
+HEAD_PATH: Final = "$.dynamodb.Keys."
 
 _PATH: Final = re.compile(r"\$(?:\.[\w-]+|\[\d+\]|\['[^']+'\])+")
 _STEP: Final = re.compile(r"\.([\w-]+)|\[(\d+)\]|\['([^']+)'\]")
@@ -33,18 +37,54 @@ class Change:
 
     sequence_number: str
     created: float
-    data: str
+    data: bytes
     key: str | None
 
     @property
     def size(self) -> int:
-        """Characters of the payload; what isn't ASCII is rare enough to be counted as one."""
+        """Bytes of the payload."""
         return len(self.data)
 
 
+class _Image(msgspec.Struct):
+    SequenceNumber: str
+    Keys: dict[str, dict[str, str]]
+    ApproximateCreationDateTime: int | float = 0
+
+
+class Head(msgspec.Struct):
+    """What a pipe has to know of every record."""
+
+    dynamodb: _Image
+    userIdentity: msgspec.Raw | None = None
+
+
+head_of: Final = msgspec.json.Decoder(Head).decode
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def change_of(record: msgspec.Raw, rules: Rules) -> Change | None:
+    """A record of DynamoDB's GetRecords as a change; None if it is filtered out.
+
+    A record becomes an event by what little AWS adds to it, so most are never decoded.
+    """
+    head = head_of(record)
+    created = head.dynamodb.ApproximateCreationDateTime
+    if rules.read_all or head.userIdentity is not None or not isinstance(created, int):
+        event = event_of(_decode(record), rules.source)
+        if not rules.matches(event):
+            return None
+        key, data = rules.key_of(event), _encode(event)
+    else:
+        key = rules.key_of({"dynamodb": {"Keys": head.dynamodb.Keys}})
+        data = rules.opening + memoryview(record)[1:]
+    return Change(head.dynamodb.SequenceNumber, created, data, key)
+
+
 def event_of(record: Params, stream_arn: str) -> Params:
-    """A record of DynamoDB's GetRecords, as AWS sends it, as the event that AWS makes of it."""
-    event = {**record, "eventSourceARN": stream_arn}
+    """The event that AWS makes of a record of DynamoDB's GetRecords."""
+    event = {"eventSourceARN": stream_arn, **record}
     change = event["dynamodb"] = {**record["dynamodb"]}
     if "ApproximateCreationDateTime" in change:
         change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"])
@@ -54,18 +94,25 @@ def event_of(record: Params, stream_arn: str) -> Params:
     return event
 
 
-def change_of(event: Params, key_of: KeyFinder) -> Change:
-    """A change, ready to be sent."""
-    change = event["dynamodb"]
-    return Change(
-        sequence_number=change["SequenceNumber"],
-        created=change.get("ApproximateCreationDateTime", 0),
-        data=_encode(event),
-        key=key_of(event),
-    )
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a pipe does to each record.
 
+    Attributes:
+        source: the stream's ARN.
+        opening: how the text of an event begins, instead of with the record's own brace.
+        read_all: whether the filter or the partition key need more than the keys of the item.
+    """
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    source: str
+    matches: Callable[[Any], bool]
+    key_of: KeyFinder
+    read_all: bool
+    opening: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        opening = _encode({"eventSourceARN": self.source})[:-1] + b","
+        object.__setattr__(self, "opening", opening)
 
 
 def key_finder(partition_key: str) -> KeyFinder:

@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.metrics import Metrics
 from localaws.pipes.batches import Condition, Lane
-from localaws.pipes.changes import Change, change_of, event_of
+from localaws.pipes.changes import Change, change_of
 from localaws.pipes.settings import PipeSettings
 from localaws.pipes.source import TableStream
 from localaws.pipes.target import DeadLetters, Failure, KinesisTarget
@@ -96,7 +97,8 @@ class Mover:
             for shard_id, page in self._reader.read(now, full):
                 if page.records:
                     self._lane(shard_id).take(self._changes(page.records), now)
-                more = more or len(page.records) == self._stream.page_size
+                # A page closes at 1 MB, too, so one that is half full may not be the last.
+                more = more or len(page.records) >= self._stream.page_size // 2
                 if page.next_iterator is None:
                     self._lane(shard_id).close()
         except ClientError as error:
@@ -110,13 +112,9 @@ class Mover:
         """Whether nothing is on its way."""
         return all(lane.empty for lane in self._lanes.values())
 
-    def _changes(self, records: list[Params]) -> list[Change]:
-        settings = self.settings
-        events = [event_of(record, settings.source) for record in records]
-        changes = [change_of(e, settings.key_of) for e in events if settings.matches(e)]
-        if self._oldest:
-            changes = [change for change in changes if change.created >= self._oldest]
-        return changes
+    def _changes(self, records: list[msgspec.Raw]) -> list[Change]:
+        found = (change_of(record, self.settings.rules) for record in records)
+        return [change for change in found if change and change.created >= self._oldest]
 
     def _lane(self, shard_id: str) -> Lane:
         if shard_id not in self._lanes:
@@ -171,6 +169,7 @@ class Mover:
         """Take up what ``snapshot`` gave."""
         self._reader.restore(state["shards"])
         for shard_id, changes in state["changes"].items():
-            self._lane(shard_id).take([Change(*change) for change in changes], now)
+            read = [Change(number, at, data.encode(), key) for number, at, data, key in changes]
+            self._lane(shard_id).take(read, now)
             if state["shards"].get(shard_id, {}).get("ended"):
                 self._lane(shard_id).close()

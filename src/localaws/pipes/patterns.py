@@ -138,12 +138,12 @@ def _text(name: str, operand: str) -> Matcher:
 
 def _anything_but(operand: Any) -> list[Matcher]:
     if isinstance(operand, dict):
-        ((name, text),) = operand.items() if len(operand) == 1 else (("", None),)
-        texts = text if isinstance(text, list) else [text]
-        known = name in {"prefix", "suffix", "equals-ignore-case"}
-        if not known or not all(isinstance(t, str) for t in texts):
+        name, texts = next(iter(operand.items()), ("", []))
+        texts = texts if isinstance(texts, list) else [texts]
+        known = name in {"prefix", "suffix", "equals-ignore-case"} and len(operand) == 1
+        if not known or not all(isinstance(text, str) for text in texts):
             raise Unsupported(f"the pattern {json.dumps({'anything-but': operand})}")
-        return [_text(name, t) for t in texts]
+        return [_text(name, text) for text in texts]
     return [_equals(v) for v in (operand if isinstance(operand, list) else [operand])]
 
 

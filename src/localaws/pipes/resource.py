@@ -35,7 +35,7 @@ class PipeType(ResourceType):
         """Change the pipe in place."""
         if _starting_position(old) != _starting_position(new):
             raise Unsupported("another StartingPosition for a pipe that exists: replace the pipe")
-        known = wire.service_model("pipes").operation_model("UpdatePipe").input_shape.members
+        known = wire.input_shape("pipes", "UpdatePipe").members
         updatable = {k: v for k, v in new.items() if k in known}
         stream = updatable.get("SourceParameters", {}).get("DynamoDBStreamParameters")
         if stream:
@@ -73,7 +73,7 @@ class PipeType(ResourceType):
 
 
 def _parameters(operation: str, properties: Params) -> Params:
-    shape = wire.service_model("pipes").operation_model(operation).input_shape
+    shape = wire.input_shape("pipes", operation)
     params: Params = wire.coerce(shape, properties)
     wire.validate(shape, params)
     return params

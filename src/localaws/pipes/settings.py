@@ -6,13 +6,12 @@ https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_PipeSourceDyn
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from localaws.errors import AwsError, Unsupported
-from localaws.pipes.changes import KeyFinder, key_finder
+from localaws.pipes.changes import HEAD_PATH, Rules, key_finder
 from localaws.pipes.patterns import compile_patterns
 from localaws.service import Params
 
@@ -51,8 +50,7 @@ class PipeSettings:
     record_age: timedelta | None
     bisect: bool
     dead_letter_queue: str | None
-    matches: Callable[[Any], bool]
-    key_of: KeyFinder
+    rules: Rules
 
 
 def with_defaults(source_parameters: Params) -> Params:
@@ -100,6 +98,8 @@ def settings_of(pipe: Params) -> PipeSettings:
     if queue and not _QUEUE.fullmatch(queue):
         raise Unsupported(f"the dead-letter target {queue}: only SQS queues")
     filters = source.get("FilterCriteria", {}).get("Filters", [])
+    patterns = [f["Pattern"] for f in filters if "Pattern" in f]
+    key = target["KinesisStreamParameters"]["PartitionKey"]
     age, retries = stream["MaximumRecordAgeInSeconds"], stream["MaximumRetryAttempts"]
     return PipeSettings(
         source=pipe["Source"],
@@ -111,8 +111,12 @@ def settings_of(pipe: Params) -> PipeSettings:
         record_age=None if age == -1 else timedelta(seconds=age),
         bisect="OnPartialBatchItemFailure" in stream,
         dead_letter_queue=queue,
-        matches=compile_patterns([f["Pattern"] for f in filters if "Pattern" in f]),
-        key_of=key_finder(target["KinesisStreamParameters"]["PartitionKey"]),
+        rules=Rules(
+            source=pipe["Source"],
+            matches=compile_patterns(patterns),
+            key_of=key_finder(key),
+            read_all=bool(patterns) or (key.startswith("$") and not key.startswith(HEAD_PATH)),
+        ),
     )
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any
 
+import msgspec
+
+from localaws.pipes.changes import head_of
 from localaws.service import Aws, Params
 from localaws.shards import Page, Position, Shard
 from localaws.unparsed import unparsed_client
+
+
+class _Records(msgspec.Struct):
+    """GetRecordsOutput, its records as JSON text."""
+
+    Records: list[msgspec.Raw]
+    NextShardIterator: str | None = None
 
 
 class TableStream:
@@ -15,11 +25,11 @@ class TableStream:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
     """
 
-    page_size: Final = 1000
+    page_size: int = 1000
 
     def __init__(self, aws: Aws, arn: str) -> None:
         self.arn = arn
-        self._client = unparsed_client(aws, "dynamodbstreams")
+        self._client = unparsed_client(aws, "dynamodbstreams", GetRecordsOutput=_Records)
 
     def shards(self) -> list[Shard]:
         """All shards of the stream. Raises ClientError."""
@@ -52,8 +62,8 @@ class TableStream:
     def page(self, iterator: str, limit: int) -> Page:
         """The next records. Raises ClientError."""
         answer = self._client.get_records(ShardIterator=iterator, Limit=limit)
-        return Page(answer["Records"], answer.get("NextShardIterator"))
+        return Page(answer["Records"], answer["NextShardIterator"])
 
-    def sequence_number(self, record: Params) -> str:
+    def sequence_number(self, record: Any) -> str:
         """The sequence number of a record."""
-        return str(record["dynamodb"]["SequenceNumber"])
+        return head_of(record).dynamodb.SequenceNumber

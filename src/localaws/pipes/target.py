@@ -57,7 +57,7 @@ class KinesisTarget:
         for index, change in enumerate(changes):
             if change.key is None:
                 continue
-            length = len(change.data.encode()) + len(change.key.encode())
+            length = change.size + len(change.key.encode())
             if chunk and size + length > _REQUEST_BYTES:
                 self._put(changes, chunk, failures)
                 chunk, size = [], 0
