@@ -113,7 +113,8 @@ def test_results_have_a_header_row_and_column_info(athena: Athena) -> None:
 
 
 @pytest.mark.behaviour(
-    "athena", "Results come in pages of up to 1,000 rows, the header counted; a bad token is refused."
+    "athena",
+    "Results come in pages of up to 1,000 rows, the header counted; a bad token is refused.",
 )
 def test_results_come_in_pages(athena: Athena) -> None:
     query_id = athena.run(sequence(2500))["QueryExecutionId"]
@@ -188,7 +189,8 @@ def test_a_text_result_has_no_header(athena: Athena) -> None:
 
 
 @pytest.mark.behaviour(
-    "athena", "EXPLAIN gives the plan as text, with a header in GetQueryResults only; DML, unscanned."
+    "athena",
+    "EXPLAIN gives the plan as text, with a header in GetQueryResults only; DML, unscanned.",
 )
 def test_explain_gives_a_plan(athena: Athena) -> None:
     execution = athena.run("EXPLAIN SELECT 1")

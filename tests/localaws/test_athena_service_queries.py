@@ -93,12 +93,10 @@ def test_the_same_token_starts_one_query(athena: Athena) -> None:
         athena.start("SELECT 1", ClientRequestToken=request, ResultConfiguration=elsewhere)
 
 
-@pytest.mark.parametrize("length", [31, 129])
-def test_a_token_has_32_to_128_characters(athena: Athena, length: int) -> None:
-    config = athena.client.meta.config.parameter_validation
-    assert config
-    with pytest.raises((ClientError, Exception), match="32|128"):
-        athena.start("SELECT 1", ClientRequestToken="x" * length)
+def test_a_token_has_128_characters_at_most(athena: Athena) -> None:
+    athena.start("SELECT 1", ClientRequestToken="x" * 128)
+    with pytest.raises(ClientError, match="Member must have length less than or equal to 128"):
+        athena.start("SELECT 1", ClientRequestToken="x" * 129)
 
 
 @pytest.mark.behaviour(
@@ -140,7 +138,7 @@ def test_a_query_can_be_stopped(athena: Athena, local_aws: LocalAws, running: bo
     if running:
         service(local_aws).step(datetime.now(UTC))
         assert athena.execution(query_id)["Status"]["State"] == "RUNNING"
-        with pytest.raises(ClientError, match="has not yet finished. Current state: RUNNING"):
+        with pytest.raises(ClientError, match="Current state: RUNNING"):
             athena.client.get_query_results(QueryExecutionId=query_id)
 
     athena.client.stop_query_execution(QueryExecutionId=query_id)

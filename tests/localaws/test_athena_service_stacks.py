@@ -113,7 +113,7 @@ def test_a_stack_makes_changes_and_deletes_workgroup_and_query(athena: Athena) -
 def test_a_fault_in_a_template_is_shown_in_the_stack_events(athena: Athena) -> None:
     stacks = athena.local_aws.aws.client("cloudformation")
     stacks.create_stack(StackName="s", TemplateBody=template(cutoff="1"), OnFailure="DO_NOTHING")
-    with pytest.raises(Exception, match="CREATE_FAILED|ROLLBACK"):
+    with pytest.raises(Exception, match=r"CREATE_FAILED|ROLLBACK"):
         outputs(athena, "stack_create_complete")
     events = stacks.describe_stack_events(StackName="s")["StackEvents"]
     reasons = " ".join(event.get("ResourceStatusReason", "") for event in events)

@@ -45,22 +45,31 @@ class Run:
         if self.execution.cancelled.is_set():
             raise QueryCancelled(STOPPED)
 
+    def shape(self, query: str) -> QueryResult:
+        """A query's columns, without its rows; nothing counts as scanned."""
+        result = self._started(query, None)
+        empty = pa.RecordBatchReader.from_batches(result.reader.schema, [])
+        return QueryResult(result.columns, empty, 0)
+
     def select(self, query: str) -> QueryResult:
         """Run a query of this statement; what it scans is this statement's."""
-        execution = self.execution
-        result = self.engine.select(
-            query,
-            self.database,
-            parameters=self.parameters,
-            scan_limit=execution.scan_limit,
-            cancelled=execution.cancelled,
-        )
-        self._readers.append(result.reader)
-        execution.scanned_bytes += result.scanned_bytes
+        result = self._started(query, self.execution.scan_limit)
+        self.execution.scanned_bytes += result.scanned_bytes
         reader = pa.RecordBatchReader.from_batches(
             result.reader.schema, self._until_stopped(result.reader)
         )
         return QueryResult(result.columns, reader, result.scanned_bytes)
+
+    def _started(self, query: str, scan_limit: int | None) -> QueryResult:
+        result = self.engine.select(
+            query,
+            self.database,
+            parameters=self.parameters,
+            scan_limit=scan_limit,
+            cancelled=self.execution.cancelled,
+        )
+        self._readers.append(result.reader)
+        return result
 
     def close(self) -> None:
         """Let go of queries that were not read to their end."""

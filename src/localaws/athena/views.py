@@ -21,8 +21,7 @@ def create(run: Run, statement: CreateView) -> Outcome:
         raise QueryFailed(f"TABLE_ALREADY_EXISTS: line 1:1: Table already exists: '{name}'")
     if existing is not None and not statement.replace:
         raise QueryFailed(f"TABLE_ALREADY_EXISTS: line 1:1: View already exists: '{name}'")
-    result = run.select(f"SELECT * FROM (\n{statement.query}\n) LIMIT 0")  # noqa: S608
-    run.execution.scanned_bytes = 0
+    result = run.shape(statement.query)
     names = [column.name.lower() for column in named_columns(result)]
     kinds = [field.type for field in result.reader.schema]
     view = {

@@ -136,9 +136,7 @@ def create_table_as(run: Run, statement: CreateTableAs) -> Outcome:
     location = _word(properties, "external_location") or run.execution.output.uri
     folder = _empty_folder(run, location, f"table '{database}.{name}'")
     query = statement.query
-    if not statement.with_data:
-        query = f"SELECT * FROM (\n{query}\n) LIMIT 0"  # noqa: S608 - the client's own query
-    result = run.select(query)
+    result = run.select(query) if statement.with_data else run.shape(query)
     names = [column.name.lower() for column in named_columns(result)]
     keys = _partitioned_by(properties)
     _check_partition_columns(names, keys)
