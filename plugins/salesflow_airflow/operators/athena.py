@@ -25,7 +25,7 @@ class AthenaStatementOperator(AthenaOperator):
     `max_tries`), the statement and the number of failed queries before it.
     """
 
-    def __init__(self, *, sleep_time: float = 1, **kwargs: Any) -> None:
+    def __init__(self, *, sleep_time: float = 0.5, **kwargs: Any) -> None:
         # Athena takes about a second for most of our statements; the provider would wait for 30.
         super().__init__(sleep_time=sleep_time, **kwargs)  # type: ignore[arg-type]
 
