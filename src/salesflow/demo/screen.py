@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 
+from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -16,6 +18,19 @@ from salesflow.demo.figures import Figures, Rows
 Watch = Callable[[Mapping[str, str]], None]
 
 _ROWS_SHOWN = 8
+# Of a wide report, these fit into a terminal and say what it is about.
+_TELLING_COLUMNS = (
+    "unique_products",
+    "product_names",
+    "orderid",
+    "product_name",
+    "orders",
+    "units",
+    "total_sales",
+    "quantity",
+    "price",
+    "status",
+)
 _console = Console(highlight=False)
 
 
@@ -40,16 +55,21 @@ def step(title: str) -> Iterator[Watch]:
 def show_report(s3_uri: str, rows: Rows) -> None:
     """The first rows of a report, and where the rest lies."""
     header, *body = rows
-    table = Table(title=s3_uri, title_justify="left", title_style="cyan", header_style="bold")
-    for column in header:
-        numeric = bool(body) and all(_is_number(row[header.index(column)]) for row in body)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+    shown = [name for name in _TELLING_COLUMNS if name in header] or header
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    for column in shown:
+        numeric = bool(body) and all(_number(row[header.index(column)]) for row in body)
+        table.add_column(column, justify="right" if numeric else "left")
     for row in body[:_ROWS_SHOWN]:
-        table.add_row(*(value.replace("[", r"\[") for value in row))
-    if len(body) > _ROWS_SHOWN:
-        table.caption = f"the first {_ROWS_SHOWN} of {len(body):,} rows"
-    _console.print()
-    _console.print(table)
+        values = (row[header.index(column)] for column in shown)
+        table.add_row(*(_number(value) or value.replace("[", r"\[") for value in values))
+    _console.print(f"\n[cyan]{s3_uri}[/]", soft_wrap=True)
+    _console.print(table, end="")
+    if len(body) > _ROWS_SHOWN or len(shown) < len(header):
+        _console.print(
+            f"  [dim]{min(_ROWS_SHOWN, len(body))} of {len(body):,} rows, "
+            f"{len(shown)} of {len(header)} columns[/]"
+        )
 
 
 def show_figures(figures: Figures) -> None:
@@ -58,7 +78,7 @@ def show_figures(figures: Figures) -> None:
     table.add_row("changes delivered to S3", f"{figures.changes_delivered:,}")
     table.add_row("quarantined", f"{figures.quarantined:,}")
     table.add_row("orders as they are now", f"{figures.orders:,}")
-    table.add_row("their revenue", f"${figures.revenue:,.2f}")
+    table.add_row("quantity × price of these", f"${figures.revenue:,.2f}")
     table.add_row("[dim]a plain sum over the changes[/]", f"[dim]${figures.naive_revenue:,.2f}[/]")
     _console.print()
     _console.print(table)
@@ -90,5 +110,14 @@ def say(message: str) -> None:
     _console.print(f"[dim]{message}[/]")
 
 
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).removeprefix("-").isdigit()
+def _number(text: str) -> str | None:
+    """A number as people write it: 6735.0000 is 6,735.00; None if it is no number."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    exponent = number.as_tuple().exponent
+    if exponent == 0:
+        return f"{number:,}"
+    cents = number.quantize(Decimal("0.01"))
+    return f"{cents:,}" if cents == number else f"{number:,}"
