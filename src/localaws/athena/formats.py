@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from localaws.athena.catalog import Storage, Table
 from localaws.athena.duck import literal, quoted
 from localaws.athena.failures import not_emulated
+from localaws.athena.objects import Variant
 from localaws.athena.types import decimal_shape, is_integer
 
 _OPENX = "org.openx.data.jsonserde.JsonSerDe"
@@ -31,14 +32,14 @@ class Reading:
         function: the table function; its first argument, the files, is put before the others.
         arguments: the other arguments, as SQL.
         columns: an expression for each column of the table, as SQL.
-        variant: which copy of an object is read; see `objects`.
+        variant: which copy of an object is read.
         suffix: of the local files.
     """
 
     function: str
     arguments: tuple[str, ...]
     columns: dict[str, str]
-    variant: str
+    variant: Variant
     suffix: str
 
 
@@ -93,9 +94,8 @@ def _json(table: Table) -> Reading:
     ]
     if ignore:
         arguments.append("ignore_errors = true")
-    return Reading(
-        "read_json", tuple(arguments), columns, "json-as-is" if spelled else "json", ".json"
-    )
+    variant = Variant.TEXT if spelled else Variant.JSON
+    return Reading("read_json", tuple(arguments), columns, variant, ".json")
 
 
 def _json_type(duckdb_type: str) -> str:
@@ -148,7 +148,7 @@ def _text(table: Table) -> Reading:
         "read_csv",
         (*_csv_arguments(table, delimiter), "quote = ''", f"escape = {literal(escape)}"),
         columns,
-        "text",
+        Variant.TEXT,
         ".csv",
     )
 
@@ -184,7 +184,7 @@ def _open_csv(table: Table) -> Reading:
             f"escape = {literal(parameters.get('escapeChar', _BACKSLASH))}",
         ),
         columns,
-        "text",
+        Variant.TEXT,
         ".csv",
     )
 
@@ -214,4 +214,4 @@ def _parquet(table: Table, present: Sequence[str]) -> Reading:
         else f"CAST(NULL AS {c.duckdb_type})"
         for c in table.columns
     }
-    return Reading("read_parquet", ("union_by_name = true",), columns, "raw", ".parquet")
+    return Reading("read_parquet", ("union_by_name = true",), columns, Variant.RAW, ".parquet")

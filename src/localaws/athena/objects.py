@@ -8,21 +8,34 @@ import re
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from localaws.athena.failures import QueryFailed
+from localaws.athena.json_lines import Inspection, regularise
 
 _CHUNK = 1 << 20
 _GZIP = 16 + zlib.MAX_WBITS
 #: Beyond so many folders, one listing of what encloses them all is quicker than one of each.
 _FEW = 4
+
+
+class Variant(Enum):
+    """What a local copy is made of an object's bytes."""
+
+    #: As they are.
+    RAW = auto()
+    #: Unpacked.
+    TEXT = auto()
+    #: Unpacked, and made regular; see `json_lines`.
+    JSON = auto()
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class ObjectStore:
         self._folder = folder
         self._capacity = capacity
         self._copies: OrderedDict[str, int] = OrderedDict()
+        self._kept = 0
         self._under_way: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="athena-s3")
@@ -108,12 +122,11 @@ class ObjectStore:
             raise
 
     def copies(
-        self, objects: Iterable[StoredObject], variant: str, link: Callable[[int, Path], None]
+        self, objects: Iterable[StoredObject], variant: Variant, link: Callable[[int, Path], None]
     ) -> None:
         """Get local copies of objects and link each one into its place.
 
         Args:
-            variant: how a copy is made; see `Preparation`.
             link: called with the object's number and its copy, which may be gone afterwards.
         """
 
@@ -124,54 +137,79 @@ class ObjectStore:
         for _ in self._pool.map(get, enumerate(objects)):
             pass
 
-    def _with_copy(self, item: StoredObject, variant: str, use: Callable[[Path], None]) -> None:
-        identity = f"{item.bucket}\n{item.key}\n{item.etag}\n{item.size}\n{variant}"
+    def _with_copy(self, item: StoredObject, variant: Variant, use: Callable[[Path], None]) -> None:
+        identity = f"{item.bucket}\n{item.key}\n{item.etag}\n{item.size}\n{variant.name}"
         name = hashlib.sha256(identity.encode()).hexdigest()
         path = self._folder / name
+        if self._use(name, path, use):
+            return
         with self._lock:
-            if name in self._copies:
-                self._copies.move_to_end(name)
-                use(path)
-                return
             turn = self._under_way.setdefault(name, threading.Lock())
         with turn:
-            with self._lock:
-                if name in self._copies:
+            if self._use(name, path, use):
+                return
+            try:
+                self._download(item, path, variant)
+                with self._lock:
                     use(path)
-                    return
-            self._download(item, path, variant)
-            with self._lock:
-                use(path)
-                self._under_way.pop(name, None)
-                self._copies[name] = path.stat().st_size
-                while sum(self._copies.values()) > self._capacity and len(self._copies) > 1:
-                    oldest, _ = self._copies.popitem(last=False)
-                    (self._folder / oldest).unlink()
+                    self._keep(name, path.stat().st_size)
+            finally:
+                with self._lock:
+                    self._under_way.pop(name, None)
 
-    def _download(self, item: StoredObject, path: Path, variant: str) -> None:
+    def _use(self, name: str, path: Path, use: Callable[[Path], None]) -> bool:
+        """Use the copy, if there is one."""
+        with self._lock:
+            if name not in self._copies:
+                return False
+            self._copies.move_to_end(name)
+            use(path)
+            return True
+
+    def _keep(self, name: str, size: int) -> None:
+        """Remember a copy, and forget those not used for longest when there is no room."""
+        self._copies[name] = size
+        self._kept += size
+        while self._kept > self._capacity and self._copies:
+            oldest, freed = self._copies.popitem(last=False)
+            self._kept -= freed
+            (self._folder / oldest).unlink()
+
+    def _download(self, item: StoredObject, path: Path, variant: Variant) -> None:
         try:
             body = self._s3.get_object(Bucket=item.bucket, Key=item.key)["Body"]
         except ClientError as error:
             raise QueryFailed(f"HIVE_CANNOT_OPEN_SPLIT: {item.uri}: {error}") from error
+        chunks: Iterable[bytes] = body.iter_chunks(_CHUNK)
+        if variant is not Variant.RAW and item.key.endswith(".gz"):
+            chunks = _inflated(chunks)
+        inspection = Inspection() if variant is Variant.JSON else None
         partial = path.with_suffix(".part")
-        inflate = None
-        if variant != "raw" and item.key.endswith(".gz"):
-            inflate = zlib.decompressobj(_GZIP)
         try:
             with partial.open("wb") as out:
-                for chunk in body.iter_chunks(_CHUNK):
-                    while chunk:
-                        if inflate is None:
-                            out.write(chunk)
-                            break
-                        out.write(inflate.decompress(chunk))
-                        # A gzip file may consist of several, one behind the other.
-                        chunk = inflate.unused_data
-                        if chunk:
-                            inflate = zlib.decompressobj(_GZIP)
+                for chunk in chunks:
+                    out.write(chunk)
+                    if inspection is not None:
+                        inspection.look_at(chunk)
         except zlib.error as error:
             raise QueryFailed(f"HIVE_CURSOR_ERROR: {item.uri} is not gzip: {error}") from error
+        if inspection is not None and inspection.irregular:
+            regularise(partial)
         partial.rename(path)
+
+
+def _inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(_GZIP)
+    for packed in chunks:
+        rest = packed
+        while rest:
+            yield inflate.decompress(rest)
+            # A gzip file may consist of several, one behind the other.
+            rest = inflate.unused_data
+            if rest:
+                inflate = zlib.decompressobj(_GZIP)
+    if not inflate.eof:
+        raise zlib.error("it ends too early")
 
 
 def _common_folder(prefixes: Sequence[str]) -> str:

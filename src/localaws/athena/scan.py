@@ -14,7 +14,7 @@ from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
 from localaws.athena.failures import QueryFailed
 from localaws.athena.formats import Reading, kind_of, reading
-from localaws.athena.objects import ObjectStore, StoredObject
+from localaws.athena.objects import ObjectStore, StoredObject, Variant
 
 
 @dataclass
@@ -101,20 +101,15 @@ def fetch(scan: Scan, store: ObjectStore, folder: Path) -> tuple[str, int]:
         The SQL of a subquery that gives the table's rows, and the bytes that Athena counts.
     """
     flat = [item for found in scan.objects for item in found]
-    kind = kind_of(scan.table.storage)
-    variant, suffix = ("raw", ".parquet") if kind == "parquet" else (None, "")
-    how = reading(scan.table) if variant is None else None
-    if how is not None:
-        variant, suffix = how.variant, how.suffix
-    paths = _paths(scan, folder, suffix)
-    assert variant is not None
-    store.copies(flat, variant, lambda number, copy: os.link(copy, paths[number]))
-    if how is None:
+    if kind_of(scan.table.storage) == "parquet":
+        paths = _paths(scan, folder, ".parquet")
+        store.copies(flat, Variant.RAW, lambda number, copy: os.link(copy, paths[number]))
         present, scanned = _parquet_columns(paths, scan.needed)
-        how = reading(scan.table, present)
-    else:
-        scanned = scan.stored_bytes
-    return _sql(scan, how, flat, paths), scanned
+        return _sql(scan, reading(scan.table, present), flat, paths), scanned
+    how = reading(scan.table)
+    paths = _paths(scan, folder, how.suffix)
+    store.copies(flat, how.variant, lambda number, copy: os.link(copy, paths[number]))
+    return _sql(scan, how, flat, paths), scan.stored_bytes
 
 
 def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
