@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.athena import results
-from localaws.athena.catalog import Catalog
 from localaws.athena.dispatch import HANDLERS, Handler
 from localaws.athena.engine import Engine
 from localaws.athena.executions import Execution
@@ -150,9 +149,8 @@ class QueryApi:
 
     def _require_table(self, statement: Describe | ShowColumns, database: str) -> None:
         """Athena looks up what DESCRIBE and SHOW COLUMNS are about before it takes them on."""
-        found = Catalog(self._state.aws.client("glue")).table(
-            statement.name.within(database), statement.name.table
-        )
+        tables = GlueTables(self._state.aws.client("glue"))
+        found = tables.find(statement.name.within(database), statement.name.table)
         if found is None:
             raise AwsError(
                 INVALID,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ class AthenaService(Service):
         self._tools: tuple[Engine, GlueTables, Any] | None = None
         self._queries = QueryApi(self._state, self._query_tools, self.wake)
         self._runner = self._queries.runner
+        # DuckDB must not be in the middle of a query when the interpreter goes away.
+        atexit.register(self._runner.stop_all)
 
     def _query_tools(self) -> tuple[Engine, GlueTables, Any]:
         """The engine and the clients, made when the first query runs."""
