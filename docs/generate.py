@@ -81,6 +81,8 @@ def _behaviours(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def dags() -> str:
     """docs/dags.md: every DAG with its schedule, params, tasks and assets."""
+    for name in [name for name in os.environ if name.startswith("SALESFLOW_")]:
+        del os.environ[name]  # the defaults of the params are those of an empty environment
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {
             "AIRFLOW_HOME": home,
@@ -99,7 +101,8 @@ def dags() -> str:
         raise SystemExit(f"DAGs with import errors: {bag.import_errors}")
     lines = ["# The DAGs", "", "<!-- Written by docs/generate.py. -->"]
     for dag_id, dag in sorted(bag.dags.items()):
-        lines += ["", f"## {dag_id}", "", (dag.doc_md or "").strip(), ""]
+        _, _, text = (dag.doc_md or "").strip().partition("\n")  # without its own heading
+        lines += ["", f"## {dag_id}", "", text.strip(), ""]
         if dag.params:
             lines += ["| param | default | |", "|---|---|---|"]
             for name in dag.params:

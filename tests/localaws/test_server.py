@@ -30,6 +30,7 @@ def served(*arguments: str) -> Iterator[str]:
             assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.behaviour("server", "State survives a restart when a data directory is given")
 def test_state_survives_a_restart_when_a_data_directory_is_given(tmp_path: Path) -> None:
     for attempt in (1, 2):
         with served("--data-dir", str(tmp_path)) as url:
@@ -46,6 +47,7 @@ def test_state_survives_a_restart_when_a_data_directory_is_given(tmp_path: Path)
             assert s3.get_object(Bucket="kept-bucket", Key="a")["Body"].read() == b"1"
 
 
+@pytest.mark.behaviour("server", "A port that is taken is named, with the variable that changes it")
 def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -64,10 +66,14 @@ def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.behaviour("server", "It listens on loopback")
 def test_it_listens_on_loopback_only(local_aws: LocalAws) -> None:
     assert local_aws.aws.endpoint_url.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.behaviour(
+    "server", "Our services have one account in one region; a request for another is refused"
+)
 def test_another_account_or_region_is_refused_and_not_mixed_up(local_aws: LocalAws) -> None:
     del local_aws
     elsewhere = boto3.client("athena", region_name="eu-west-1")

@@ -50,6 +50,10 @@ def test_an_operation_gets_the_parameters_and_its_answer_is_sent_back() -> None:
         (b"[]", "not a JSON object"),
     ],
 )
+@pytest.mark.behaviour(
+    "server",
+    "Requests of our services are checked against AWS's own models, and the culprit is named",
+)
 def test_a_request_that_the_model_forbids_is_refused_and_the_culprit_named(
     body: Any, fault: str
 ) -> None:
@@ -58,6 +62,7 @@ def test_a_request_that_the_model_forbids_is_refused_and_the_culprit_named(
     assert fault in answer["message"]
 
 
+@pytest.mark.behaviour("server", "An operation that isn't supported is refused by name")
 def test_what_is_not_supported_is_refused_by_name() -> None:
     status, headers, answer = call(wire(), "CreateNotebook", {})
     assert status == 501
