@@ -51,6 +51,9 @@ def configure(host: str, port: int, account: str, region: str, data_dir: Path | 
             "S3_DATA_DIR": str(data_dir / "s3"),
         }
     os.environ.update(settings)
+    # Lambda functions inherit these, and would call another AWS than this one.
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        del os.environ[name]
 
 
 def app() -> Any:

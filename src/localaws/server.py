@@ -16,6 +16,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from localaws import registry
+from localaws.lambda_environment import isolate_functions
 from localaws.service import Aws, Service
 from localaws.wire import Wire
 
@@ -69,6 +70,7 @@ class LocalAws:
         self.reach = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
         self.aws = Aws(f"http://{self.reach}:{self.port}", account, region)
         registry.configure(self.host, self.port, account, region, data_dir)
+        isolate_functions()
         self.services = [kind(self.aws) for kind in (ALL if services is None else services)]
         for service in self.services:
             wire = Wire(service.name, service.operations(), service.error_codes)
