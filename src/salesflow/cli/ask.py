@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import boto3
 import typer
+from rich import box
 from rich.table import Table
 
 from salesflow.cli.context import Deployment, output, speech
@@ -102,12 +103,12 @@ def status(
 ) -> None:
     """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
     deployment: Deployment = context.obj
-    table = Table(header_style="bold")
-    table.add_column("hop")
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("hop", no_wrap=True)
     for column in ("in", "out", "waiting", "failed"):
         table.add_column(column, justify="right")
     for column in ("of", "freshness", "state"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     # A service's name is known at run time only, which boto3's types have no signature for.
     connect: Any = boto3.client
     window = timedelta(hours=hours)
@@ -117,7 +118,7 @@ def status(
             hop.name,
             *("" if count is None else f"{count:,}" for count in counts),
             hop.unit,
-            "" if hop.age is None else f"{timedelta(seconds=round(hop.age))} ago",
+            "" if hop.age is None else f"{timedelta(seconds=round(hop.age))}",
             hop.note,
             style="red" if hop.failed else None,
         )
