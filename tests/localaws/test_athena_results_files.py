@@ -200,6 +200,10 @@ def test_explain_gives_a_plan(athena: Athena) -> None:
     query_id = execution["QueryExecutionId"]
     rows = values(athena.client.get_query_results(QueryExecutionId=query_id))
     assert rows == [["Query Plan"], *([line] for line in text.split("\n"))]
+    pages = athena.client.get_paginator("get_query_results").paginate(
+        QueryExecutionId=query_id, PaginationConfig={"PageSize": 1}
+    )
+    assert [row for page in pages for row in values(page)] == rows
 
 
 @pytest.mark.behaviour(

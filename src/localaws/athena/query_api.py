@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -290,19 +289,20 @@ class QueryApi:
 
     def _rows(
         self, execution: Execution, start: int, limit: int
-    ) -> tuple[Sequence[results.Row], int | None]:
+    ) -> tuple[list[results.Row], int | None]:
         if execution.changed is not None:
             return [], None
-        s3 = self._state.aws.client("s3")
-        read = partial(results.csv_page, width=len(execution.columns))
-        if execution.text_result:
-            read = partial(results.text_page)
+        s3, place = self._state.aws.client("s3"), execution.output
         try:
-            if execution.substatement == "EXPLAIN" and start == 0:
-                # Of the statements with text results, EXPLAIN alone has a header here.
-                rows, following = read(s3, execution.output, 0, limit - 1)
-                return [[execution.columns[0].name], *rows], following
-            return read(s3, execution.output, start, limit)
+            if execution.substatement == "EXPLAIN":
+                # Of the statements with text results, this alone has a header here.
+                header: list[results.Row] = [[execution.columns[0].name]] if start == 0 else []
+                limit -= len(header)
+                rows, following = results.text_page(s3, place, max(start - 1, 0), limit)
+                return header + rows, None if following is None else following + 1
+            if execution.text_result:
+                return results.text_page(s3, place, start, limit)
+            return results.csv_page(s3, place, start, limit, len(execution.columns))
         except ClientError as error:
             raise AwsError(INVALID, "Could not find results") from error
 
