@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from localaws.athena.failures import QueryCancelled, QueryFailed
 _CODED = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
 _FOREIGN = re.compile(r"^(Use TRY|LINE \d+:|Possible solutions|Candidate functions|\s*\^)")
 _CAST = re.compile(r"Could not convert string '(.*)' to (\w+)", re.DOTALL)
+_JSON = re.compile(
+    r'(?:Malformed JSON|JSON transform error) in file "(?P<file>[^"]*)",[^:]*: (?P<problem>.*)',
+    re.DOTALL,
+)
 _MOMENT = re.compile(r'invalid (timestamp|date) field format: "(.*?)"')
 _INTEGERS = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INT", "INT64": "BIGINT"}
 _CODES: tuple[tuple[type[duckdb.Error], str], ...] = (
@@ -76,14 +81,25 @@ def call(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def failure(error: duckdb.Error) -> QueryFailed:
-    """The failure that Athena would report for DuckDB's, its reason kept."""
+def failure(error: duckdb.Error, origins: Mapping[str, str] | None = None) -> QueryFailed:
+    """The failure that Athena would report for DuckDB's, its reason kept.
+
+    Args:
+        origins: what the local files are copies of, by their paths.
+    """
     if isinstance(error, duckdb.InterruptException):
         return QueryCancelled("Query cancelled by user")
     text = str(error)
     reason = text.partition(" Error: ")[2] or text
     if (coded := _CODED.match(reason)) is not None:
         return QueryFailed(coded[1].strip())
+    if (json := _JSON.match(reason)) is not None:
+        origin = (origins or {}).get(json["file"], json["file"])
+        problem = json["problem"].splitlines()[0].strip().rstrip(".")
+        if reason.startswith("Malformed") or problem.startswith("Expected OBJECT"):
+            text = f"Row is not a valid JSON Object - JSONException: {problem} in {origin}"
+            return QueryFailed(f"HIVE_CURSOR_ERROR: {text}")
+        return QueryFailed(f"HIVE_BAD_DATA: Error parsing a field of {origin}: {problem}")
     if reason.startswith("Division by zero"):
         return QueryFailed("DIVISION_BY_ZERO: Division by zero")
     if (group := re.match(r'column "([^"]+)" must appear in the GROUP BY', reason)) is not None:

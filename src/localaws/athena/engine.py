@@ -183,9 +183,10 @@ class Engine:
         scanned = 0
         for name, scan in scans.items():
             work.check()
-            sql, size = fetch(scan, self._store, work.folder / name)
-            scanned += size
-            work.execute(f'CREATE TEMP VIEW "{name}" AS {sql}').fetchall()
+            local = fetch(scan, self._store, work.folder / name)
+            scanned += local.scanned_bytes
+            work.origins.update(local.origins)
+            work.execute(f'CREATE TEMP VIEW "{name}" AS {local.sql}').fetchall()
         return scanned
 
 
@@ -232,6 +233,7 @@ class _Work:
     ) -> None:
         self.connection = connection
         self.folder = folder
+        self.origins: dict[str, str] = {}
         self._cancelled = cancelled
         self._done = threading.Event()
 
@@ -246,7 +248,7 @@ class _Work:
         try:
             return self.connection.execute(sql)
         except duckdb.Error as error:
-            raise duck.failure(error) from error
+            raise duck.failure(error, self.origins) from error
 
     def run(self, tree: exp.Expr, names: Sequence[str], scanned: int) -> QueryResult:
         """Start the query; the result closes this work when it is read or dropped."""
@@ -259,7 +261,7 @@ class _Work:
             columns = [result_column(n, k) for n, k in zip(names, kinds, strict=True)]
             batches = rows.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
-            raise duck.failure(error) from error
+            raise duck.failure(error, self.origins) from error
         schema = pa.schema([f.with_name(n) for f, n in zip(batches.schema, names, strict=True)])
         reader = pa.RecordBatchReader.from_batches(schema, self._rows(batches, schema))
         return QueryResult(columns, reader, scanned)
@@ -270,9 +272,7 @@ class _Work:
                 self.check()
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         except duckdb.Error as error:
-            raise duck.failure(error) from error
-        except (OSError, pa.ArrowException) as error:
-            raise _failure_in_arrow(error) from error
+            raise duck.failure(error, self.origins) from error
         finally:
             self.close()
 
@@ -288,7 +288,3 @@ class _Work:
         self._done.set()
         self.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _failure_in_arrow(error: Exception) -> QueryFailed:
-    return duck.failure(duckdb.Error(str(error)))

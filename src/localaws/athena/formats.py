@@ -89,6 +89,7 @@ def _json(table: Table) -> Reading:
     }
     arguments = [
         "format = 'newline_delimited'",
+        "records = true",
         "maximum_object_size = 134217728",
         f"columns = {{{', '.join(fields)}}}",
     ]
@@ -199,7 +200,8 @@ def _csv_arguments(table: Table, delimiter: str) -> tuple[str, ...]:
         "header = false",
         "strict_mode = false",
         "null_padding = true",
-        "nullstr = []",
+        # Nothing is NULL but what the SerDe makes of it.
+        "nullstr = '\x02NULL\x03'",
         f"delim = {literal(delimiter)}",
         f"skip = {int(skip)}",
         f"columns = {{{fields}}}",

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
 from localaws.athena.failures import QueryFailed
 from localaws.athena.formats import Reading, kind_of, reading
 from localaws.athena.objects import ObjectStore, StoredObject, Variant
+from localaws.athena.parquet_files import ParquetFiles
 
 
 @dataclass
@@ -91,25 +90,42 @@ def _check_schema(table: Table, partition: Partition) -> None:
             )
 
 
-def fetch(scan: Scan, store: ObjectStore, folder: Path) -> tuple[str, int]:
+@dataclass(frozen=True)
+class LocalTable:
+    """The rows of a scan, as local files.
+
+    Attributes:
+        sql: a query that gives them.
+        scanned_bytes: what Athena counts for it.
+        origins: the object that each local file is a copy of, by the file's path.
+    """
+
+    sql: str
+    scanned_bytes: int
+    origins: dict[str, str]
+
+
+def fetch(scan: Scan, store: ObjectStore, folder: Path) -> LocalTable:
     """Copy the objects of a scan to local files.
 
     Args:
         folder: for these files; made here, removed by who gave it.
-
-    Returns:
-        The SQL of a subquery that gives the table's rows, and the bytes that Athena counts.
     """
     flat = [item for found in scan.objects for item in found]
-    if kind_of(scan.table.storage) == "parquet":
-        paths = _paths(scan, folder, ".parquet")
-        store.copies(flat, Variant.RAW, lambda number, copy: os.link(copy, paths[number]))
-        present, scanned = _parquet_columns(paths, scan.needed)
-        return _sql(scan, reading(scan.table, present), flat, paths), scanned
-    how = reading(scan.table)
-    paths = _paths(scan, folder, how.suffix)
-    store.copies(flat, how.variant, lambda number, copy: os.link(copy, paths[number]))
-    return _sql(scan, how, flat, paths), scan.stored_bytes
+    parquet = kind_of(scan.table.storage) == "parquet"
+    how = None if parquet else reading(scan.table)
+    paths = _paths(scan, folder, how.suffix if how else ".parquet")
+    variant = how.variant if how else Variant.RAW
+    store.copies(flat, variant, lambda number, copy: os.link(copy, paths[number]))
+    scanned = scan.stored_bytes
+    if how is None:
+        files = ParquetFiles(scan.table, scan.needed)
+        for item, path in zip(flat, paths, strict=True):
+            files.add(path, item.uri)
+        scanned = files.scanned_bytes
+        how = reading(scan.table, list(files.columns))
+    origins = {str(path): item.uri for item, path in zip(flat, paths, strict=True)}
+    return LocalTable(_sql(scan, how, flat, paths), scanned, origins)
 
 
 def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
@@ -121,24 +137,6 @@ def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
         home.mkdir(parents=True)
         paths += [home / f"{len(paths) + index}{suffix}" for index in range(len(found))]
     return paths
-
-
-def _parquet_columns(paths: Sequence[Path], needed: frozenset[str]) -> tuple[list[str], int]:
-    """The columns that Parquet files have, and the bytes of those needed, with the footers."""
-    names: dict[str, None] = {}
-    scanned = 0
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            names.update(dict.fromkeys(file.schema_arrow.names))
-            footer = file.metadata
-            scanned += footer.serialized_size + 8
-            for group in range(footer.num_row_groups):
-                row_group = footer.row_group(group)
-                for index in range(row_group.num_columns):
-                    chunk = row_group.column(index)
-                    if chunk.path_in_schema.partition(".")[0].lower() in needed:
-                        scanned += chunk.total_compressed_size
-    return list(names), scanned
 
 
 def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Path]) -> str:
