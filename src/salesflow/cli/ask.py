@@ -49,7 +49,8 @@ def query(
     )
     rows = _PRINTERS[form](answer)
     speech.print(
-        f"{rows:,} rows, {answer.scanned_bytes:,} bytes scanned, {answer.seconds:.2f} s",
+        f"{rows:,} row{'' if rows == 1 else 's'}, {answer.scanned_bytes:,} bytes scanned, "
+        f"{answer.seconds:.2f} s",
         style="dim",
     )
 

@@ -1,0 +1,160 @@
+"""The command line as a shell uses it, on the local AWS and with the DAGs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_runs import Pipeline
+from salesflow.local import aws_environment
+
+# Airflow runs its API server in process for a test.
+pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
+
+QUICK = {"buffer_interval_seconds": 1, "transform_buffer_interval_seconds": 0}
+MAP = ["orderid=Id", "product_name=Product", "quantity=Qty", "price=UnitPrice"]
+
+
+class Shell:
+    """Runs ``salesflow`` as a process, as a shell does."""
+
+    def __init__(self, endpoint_url: str | None) -> None:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environment = clean | (aws_environment(endpoint_url) if endpoint_url else {})
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("salesflow")), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        done = self("query", "--format", "json", sql)
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
+
+
+@pytest.fixture(scope="module")
+def shell(pipeline: Pipeline) -> Shell:
+    """A shell on a deployed pipeline."""
+    pipeline.run("deploy_pipeline", **QUICK)
+    return Shell(pipeline.endpoint_url)
+
+
+@pytest.fixture(scope="module")
+def replayed(shell: Shell, pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A file of another shop's orders, three of them unusable, replayed and ingested."""
+    path = tmp_path_factory.mktemp("shop") / "orders.csv"
+    dice = random.Random(3)
+    good = [
+        (f"A-{number}", "Laptop", dice.randint(1, 5), Decimal(dice.randint(1, 5_000_000)) / 10_000)
+        for number in range(500)
+    ]
+    bad = [("B-1", "Phone", -1, 2), ("A-7", "Phone", 1, 2), ("B-3", "Phone", 1, "free")]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("Id", "Product", "Qty", "UnitPrice"), *good, *bad])
+    options = [option for pair in MAP for option in ("--map", pair)]
+    done = shell("replay", str(path), *options)
+    pipeline.run("ingest_orders")
+    return done, path, good
+
+
+def test_a_replay_says_what_was_written_and_where_the_rejects_are(replayed: Any) -> None:
+    done, path, _ = replayed
+    assert done.returncode == 2
+    assert "503 rows read, 500 orders written, 3 rejected" in done.stdout
+    with path.with_name("orders.csv.rejects.csv").open() as file:
+        reasons = {int(row["line"]): row["reason"] for row in csv.DictReader(file)}
+    assert reasons.keys() == {502, 503, 504}
+    assert "'-1'" in reasons[502]
+    assert "already on line 9" in reasons[503]
+    assert "'free'" in reasons[504]
+
+
+@pytest.mark.parametrize("table", ["orders_current", "orders_changelog"])
+def test_a_query_has_the_files_count_and_sum_to_the_last_decimal(
+    table: str, replayed: Any, shell: Shell
+) -> None:
+    _, _, good = replayed
+    [row] = shell.rows(f"SELECT count(*) AS n, sum(quantity * price) AS total FROM {table}")
+    assert int(row["n"]) == len(good)
+    assert Decimal(row["total"]) == sum(quantity * price for _, _, quantity, price in good)
+
+
+def test_a_query_is_printed_as_csv_and_as_a_table(replayed: Any, shell: Shell) -> None:
+    del replayed
+    sql = "SELECT 'a,b' AS x, CAST(NULL AS integer) AS y"
+    assert shell("query", "--format", "csv", sql).stdout == 'x,y\n"a,b",\n'
+    table = shell("query", sql)
+    assert "NULL" in table.stdout
+    assert "1 row" in table.stderr
+
+
+def test_a_failed_query_shows_athenas_message_and_no_traceback(shell: Shell) -> None:
+    done = shell("query", "SELECT nothing FROM nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_generated_orders_are_counted_exactly(shell: Shell, pipeline: Pipeline) -> None:
+    before = len(pipeline.client("dynamodb").scan(TableName=_table(pipeline))["Items"])
+    done = shell("generate", "--orders", "20", "--days", "2", "--until", "2026-01-31")
+    assert done.returncode == 0, done.stderr
+    assert "20 orders written" in done.stdout
+    removed = int(done.stdout.split(" removed")[0].split()[-1])
+    after = len(pipeline.client("dynamodb").scan(TableName=_table(pipeline))["Items"])
+    assert after - before == 20 - removed
+
+
+def test_a_present_is_written_order_by_order(shell: Shell) -> None:
+    done = shell("generate", "--rate", "0.05", "--orders", "3")
+    assert done.returncode == 0, done.stderr
+    assert "3 orders written" in done.stdout
+
+
+def test_the_status_names_every_hop(replayed: Any, shell: Shell) -> None:
+    del replayed
+    done = shell("status")
+    assert done.returncode == 0, done.stderr
+    for hop in ("orders table", "pipe", "delivery stream", "bronze in S3", "catalogue"):
+        assert hop in done.stdout
+
+
+def test_a_missing_deployment_is_named(shell: Shell) -> None:
+    done = shell("--stage", "nowhere", "query", "SELECT 1")
+    assert done.returncode == 1
+    assert "salesflow-nowhere-storage" in done.stderr
+
+
+def test_without_an_aws_it_says_how_to_get_one() -> None:
+    done = Shell("http://127.0.0.1:9")("query", "SELECT 1")
+    assert done.returncode == 1
+    assert "salesflow aws" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_can_not_be_read_writes_nothing(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("a,b\n1,2\n")
+    done = shell("replay", str(path), "--map", "orderid=Id")
+    assert done.returncode == 1
+    assert "has no column Id" in done.stderr
+
+
+def _table(pipeline: Pipeline) -> str:
+    return pipeline.outputs["OrdersTableName"]
