@@ -87,7 +87,7 @@ class Lake:
                 "Name": name,
                 "TableType": "VIRTUAL_VIEW",
                 "Parameters": {"presto_view": "true", "comment": "Presto View"},
-                "StorageDescriptor": storage("", columns, "", None),
+                "StorageDescriptor": {"Columns": _columns(columns)},
                 "ViewOriginalText": view_text(sql, "sales", list(columns.items())),
                 "ViewExpandedText": "/* Presto View */",
             },

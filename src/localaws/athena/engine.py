@@ -27,6 +27,7 @@ from localaws.athena.failures import (
     not_emulated,
 )
 from localaws.athena.objects import ObjectStore
+from localaws.athena.projection import is_projected, project
 from localaws.athena.pruning import find_conditions, prune
 from localaws.athena.scan import Scan, fetch, plan_scan
 from localaws.athena.translation import translate
@@ -55,6 +56,8 @@ NOT_EMULATED: tuple[str, ...] = (
     "information_schema is refused; SHOW and DESCRIBE take its place.",
 )
 _BATCH_ROWS = 50_000
+#: Objects that a plan names.
+_SHOWN = 100
 
 
 @dataclass
@@ -129,8 +132,9 @@ class Engine:
         """
         work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, cancelled)
         try:
-            query, tree = self._prepare(statement, database, parameters, work)
-            scans = self._plan(query, tree, work)
+            now = self._clock()
+            query, tree = self._prepare(statement, database, parameters, now, work)
+            scans = self._plan(query, tree, now, work)
             _check_limit(scans.values(), scan_limit)
             scanned = self._read(scans, work)
             return work.run(tree, query.names, scanned)
@@ -142,9 +146,10 @@ class Engine:
         """The plan of a query as text: DuckDB's, under what is read of each table."""
         work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
         try:
-            query, tree = self._prepare(statement, database, (), work)
-            scans = self._plan(query, tree, work)
-            lines = [_describe(scan) for scan in scans.values()]
+            now = self._clock()
+            query, tree = self._prepare(statement, database, (), now, work)
+            scans = self._plan(query, tree, now, work)
+            lines = [line for scan in scans.values() for line in _describe(scan)]
             self._read(scans, work)
             rows = work.execute(f"EXPLAIN {tree.sql(dialect='duckdb')}").fetchall()
             return "\n".join([*lines, *(str(row[1]) for row in rows)])
@@ -156,13 +161,16 @@ class Engine:
         statement: exp.Expr | str,
         database: str,
         parameters: Sequence[str],
+        now: datetime,
         work: _Work,
     ) -> tuple[BoundQuery, exp.Expr]:
         sql = statement if isinstance(statement, str) else statement.sql(dialect="athena")
         query = bind(parse(bind_parameters(sql, parameters)), database, self._catalog)
-        return query, translate(query, work.connection, self._types, self._clock())
+        return query, translate(query, work.connection, self._types, now)
 
-    def _plan(self, query: BoundQuery, tree: exp.Expr, work: _Work) -> dict[str, Scan]:
+    def _plan(
+        self, query: BoundQuery, tree: exp.Expr, now: datetime, work: _Work
+    ) -> dict[str, Scan]:
         conditions = find_conditions(tree, query.scans)
         needed = _needed_columns(tree)
         scans = {}
@@ -171,11 +179,10 @@ class Engine:
             partitions = None
             if table.iceberg:
                 raise not_emulated(f"the Iceberg table {table.database}.{table.name}")
-            if table.parameters.get("projection.enabled", "").lower() == "true":
-                raise not_emulated("partition projection")
             if table.partition_keys:
-                every = list(self._catalog.partitions(table))
-                partitions = prune(table, every, conditions.get(name), work.connection)
+                projected = is_projected(table)
+                every = project(table, now) if projected else self._catalog.partitions(table)
+                partitions = prune(table, list(every), conditions.get(name), work.connection)
             scans[name] = plan_scan(table, partitions, needed.get(name, frozenset()), self._store)
         return scans
 
@@ -213,13 +220,12 @@ def _needed_columns(tree: exp.Expr) -> dict[str, frozenset[str]]:
     return {name: frozenset(columns) for name, columns in found.items()}
 
 
-def _describe(scan: Scan) -> str:
-    table = scan.table
-    read = len(scan.partitions) if table.partition_keys else "all"
-    return (
-        f"Scan {table.database}.{table.name}: {sum(map(len, scan.objects))} objects, "
-        f"{scan.stored_bytes} bytes, partitions: {read}"
-    )
+def _describe(scan: Scan) -> list[str]:
+    objects = [item.uri for found in scan.objects for item in found]
+    table = f"{scan.table.database}.{scan.table.name}"
+    head = f"Scan of {table}: {len(objects)} objects, {scan.stored_bytes} bytes"
+    more = [f"  and {len(objects) - _SHOWN} more"] if len(objects) > _SHOWN else []
+    return [head, *(f"  {uri}" for uri in objects[:_SHOWN]), *more]
 
 
 class _Work:
