@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
+from airflow.providers.standard.sensors.date_time import DateTimeSensor
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, TAGS, stage_param
@@ -45,10 +45,12 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
 def daily_sales_reports() -> None:
     outputs = read_outputs()
     day = choose_day()
-    late_orders = DateTimeSensorAsync(
+    late_orders = DateTimeSensor(
         task_id="wait_for_late_orders",
         target_time="{{ dag_run.run_after + macros.timedelta(minutes=20)"
         " if dag_run.run_type == 'scheduled' else dag_run.run_after }}",
+        mode="reschedule",
+        poke_interval=60,
         timeout=timedelta(minutes=30).total_seconds(),
     )
     run_report = ReportOperator.partial(

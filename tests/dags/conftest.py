@@ -21,6 +21,15 @@ def dag_bag() -> Any:
     return BundleDagBag(dag_folder=str(DAGS), bundle_path=Path(DAGS), bundle_name="dags")
 
 
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What isn't there at the first look is left to the trigger, and that begins at once."""
+    from salesflow_airflow.triggers import polling
+
+    monkeypatch.setattr(polling, "INLINE_SECONDS", 0.0)
+    monkeypatch.setattr(polling, "SETTLING_SECONDS", 0.0)
+
+
 @pytest.fixture
 def aws_default(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> LocalAws:
     """The local AWS, reached by Airflow's connection and by nothing else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import boto3
 import pytest
@@ -64,23 +64,27 @@ def written(begin: str, end: str, changes: int, stage: str = "dev") -> dict[str,
 @pytest.fixture
 def wait(
     monkeypatch: pytest.MonkeyPatch, events: Callable[[str], Any]
-) -> Callable[..., TaskDeferred]:
-    """Runs a sensor up to its deferral."""
+) -> Callable[..., dict[str, Any]]:
+    """Runs a sensor up to its wait; the arguments of the trigger that it waits with."""
     firehose = boto3.client(
         "firehose", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
 
-    def run(of: Any, **arguments: Any) -> TaskDeferred:
+    def defer(trigger: Any, method_name: str) -> NoReturn:
+        raise TaskDeferred(trigger=trigger, method_name=method_name)
+
+    def run(of: Any, **arguments: Any) -> dict[str, Any]:
+        monkeypatch.setattr(delivery, "connect", lambda *_: firehose)
+        monkeypatch.setattr(delivery, "event_or_defer", defer)
         with Stubber(firehose) as stubber:
             stubber.add_response(
                 "describe_delivery_stream",
                 events("delivery_stream"),
                 {"DeliveryStreamName": "orders-delivery"},
             )
-            monkeypatch.setattr(delivery, "connect", lambda *_: firehose)
             with pytest.raises(TaskDeferred) as deferred:
                 sensor(**arguments).execute(of)
-        return deferred.value
+        return dict(deferred.value.trigger.serialize()[1])
 
     return run
 
@@ -97,46 +101,43 @@ def sensor(**arguments: Any) -> DeliverySensor:
     )
 
 
-def trigger_arguments(deferred: TaskDeferred) -> dict[str, Any]:
-    return dict(deferred.trigger.serialize()[1])
-
-
-def test_it_waits_for_the_latest_of_all_announced_writes(wait: Callable[..., TaskDeferred]) -> None:
-    deferred = wait(
+def test_it_waits_for_the_latest_of_all_announced_writes(
+    wait: Callable[..., dict[str, Any]],
+) -> None:
+    arguments = wait(
         context([written("10:05", "10:20", 70), written("10:00", "10:10", 30)], newest=NEWEST)
     )
-    arguments = trigger_arguments(deferred)
     assert arguments["announced"] is True
     assert arguments["written_until"] == "2026-03-04T10:20:00+00:00"
     assert arguments["since"] == "2026-03-04T10:00:00+00:00"
-    assert trigger_arguments(deferred)["kept"]["changes"] == 100
+    assert arguments["kept"]["changes"] == 100
 
 
-def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., TaskDeferred]) -> None:
-    arguments = trigger_arguments(wait(context()))
+def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., dict[str, Any]]) -> None:
+    arguments = wait(context())
     assert (arguments["intervals"], arguments["margin"]) == (80, 20)
 
 
-def test_writes_of_other_stages_are_not_waited_for(wait: Callable[..., TaskDeferred]) -> None:
-    deferred = wait(context([written("10:00", "10:10", 30, stage="prod")], newest=NEWEST))
-    assert trigger_arguments(deferred)["announced"] is False
+def test_writes_of_other_stages_are_not_waited_for(wait: Callable[..., dict[str, Any]]) -> None:
+    arguments = wait(context([written("10:00", "10:10", 30, stage="prod")], newest=NEWEST))
+    assert arguments["announced"] is False
 
 
 def test_without_announcement_it_waits_for_what_was_written_before_it_began(
-    wait: Callable[..., TaskDeferred],
+    wait: Callable[..., dict[str, Any]],
 ) -> None:
-    arguments = trigger_arguments(wait(context(newest=NEWEST)))
+    arguments = wait(context(newest=NEWEST))
     began = datetime.fromisoformat(arguments["written_until"])
     assert abs(datetime.now(UTC) - began) < timedelta(seconds=30)
     assert arguments["since"] == NEWEST
 
 
-def test_the_first_run_of_all_looks_at_everything(wait: Callable[..., TaskDeferred]) -> None:
-    assert trigger_arguments(wait(context()))["since"] is None
+def test_the_first_run_of_all_looks_at_everything(wait: Callable[..., dict[str, Any]]) -> None:
+    assert wait(context())["since"] is None
 
 
-def test_a_given_time_stands_for_an_announcement(wait: Callable[..., TaskDeferred]) -> None:
-    arguments = trigger_arguments(wait(context(), written_until="2026-03-04T13:00:00+01:00"))
+def test_a_given_time_stands_for_an_announcement(wait: Callable[..., dict[str, Any]]) -> None:
+    arguments = wait(context(), written_until="2026-03-04T13:00:00+01:00")
     assert arguments["written_until"] == NEWEST
     assert arguments["announced"] is True
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
 from localaws.server import LocalAws
 from salesflow_airflow.triggers.crawl import CrawlTrigger, IdleCrawlerTrigger
 from salesflow_airflow.triggers.delivery import DeliveryTrigger
-from salesflow_airflow.triggers.polling import FAILURE, SUCCESS, TIMEOUT, WaitedInVain, seen
+from salesflow_airflow.triggers.polling import (
+    FAILURE,
+    SUCCESS,
+    TIMEOUT,
+    WaitedInVain,
+    event_or_defer,
+    seen,
+)
 from salesflow_airflow.triggers.stack import StackSettledTrigger
 from task_runs import as_in_the_triggerer, first_event
 
@@ -176,6 +184,20 @@ def test_a_wait_in_vain_says_for_what_and_what_there_is(lake: Any) -> None:
     assert "0 objects of rows, 0 of errors, newest none" in event["message"]
     with pytest.raises(WaitedInVain, match="in vain"):
         seen(event)
+
+
+def test_what_is_there_at_once_needs_no_deferral(lake: Any) -> None:
+    assert event_or_defer(delivery(announced=False), "finish")["status"] == SUCCESS
+
+
+def test_what_takes_long_is_left_to_the_triggerer_which_gives_up_first(lake: Any) -> None:
+    later = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    trigger = delivery(written_until=later, deadline=time.time() + 1800)
+    with pytest.raises(TaskDeferred) as deferred:
+        event_or_defer(trigger, "finish")
+    assert deferred.value.method_name == "finish"
+    assert deferred.value.trigger.serialize() == trigger.serialize()
+    assert 1800 < deferred.value.timeout.total_seconds() < 1900
 
 
 def test_what_a_failure_says_reaches_the_task() -> None:

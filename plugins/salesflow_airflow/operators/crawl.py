@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.glue_crawler import GlueCrawlerHook
@@ -14,7 +13,7 @@ from airflow.sdk import Context
 
 from salesflow.deployment import crawler_is_idle, crawler_name
 from salesflow_airflow.triggers.crawl import CrawlTrigger, IdleCrawlerTrigger
-from salesflow_airflow.triggers.polling import seen
+from salesflow_airflow.triggers.polling import event_or_defer, seen
 
 
 class CrawlOperator(AwsBaseOperator[GlueCrawlerHook]):
@@ -38,19 +37,15 @@ class CrawlOperator(AwsBaseOperator[GlueCrawlerHook]):
         self.newest = newest
         self.timeout_seconds = timeout_seconds
 
-    def execute(self, context: Context) -> None:
-        """Hand over to the trigger."""
-        self.defer(
-            trigger=CrawlTrigger(
-                crawler=self.crawler,
-                newest=self.newest,
-                deadline=time.time() + self.timeout_seconds,
-                poll_seconds=1.0,
-                aws_conn_id=self.aws_conn_id,
-            ),
-            method_name="finish",
-            timeout=timedelta(seconds=self.timeout_seconds + 60),
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Have it crawl, and wait."""
+        trigger = CrawlTrigger(
+            crawler=self.crawler,
+            newest=self.newest,
+            deadline=time.time() + self.timeout_seconds,
+            aws_conn_id=self.aws_conn_id,
         )
+        return self.finish(context, event_or_defer(trigger, "finish"))
 
     def finish(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Say which crawl it was."""
@@ -75,21 +70,17 @@ class AwaitIdleCrawlerOperator(AwsBaseOperator[GlueCrawlerHook]):
         self.timeout_seconds = timeout_seconds
 
     def execute(self, context: Context) -> None:
-        """Look, and hand over to the trigger if it runs."""
+        """Look, and wait if it runs."""
         crawler = crawler_name(self.prefix)
         if crawler_is_idle(self.hook.conn, crawler):
             return
         self.log.info("%s is running: waiting for its end", crawler)
-        self.defer(
-            trigger=IdleCrawlerTrigger(
-                crawler=crawler,
-                deadline=time.time() + self.timeout_seconds,
-                poll_seconds=5.0,
-                aws_conn_id=self.aws_conn_id,
-            ),
-            method_name="finish",
-            timeout=timedelta(seconds=self.timeout_seconds + 60),
+        trigger = IdleCrawlerTrigger(
+            crawler=crawler,
+            deadline=time.time() + self.timeout_seconds,
+            aws_conn_id=self.aws_conn_id,
         )
+        self.finish(context, event_or_defer(trigger, "finish"))
 
     def finish(self, context: Context, event: dict[str, Any]) -> None:
         """The crawler is idle, or the wait was in vain."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from airflow.providers.amazon.aws.hooks.cloud_formation import CloudFormationHoo
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from salesflow.deployment import (
     STACKS,
@@ -26,7 +25,7 @@ from salesflow.deployment import (
     stack_outputs,
 )
 from salesflow.patience import Patience
-from salesflow.stack_state import StackFailed, poll
+from salesflow.stack_state import StackFailed
 from salesflow.stacks import (
     Busy,
     NoChange,
@@ -36,7 +35,7 @@ from salesflow.stacks import (
     raise_if_failed,
     start_deploy,
 )
-from salesflow_airflow.triggers.polling import seen
+from salesflow_airflow.triggers.polling import event_or_defer, seen
 from salesflow_airflow.triggers.stack import StackSettledTrigger
 
 Outcome = dict[str, Any]
@@ -85,17 +84,17 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
 
     def execute(self, context: Context) -> Outcome:
         """Start, and wait for it."""
-        return self._deploy(time.time() + self.timeout_seconds)
+        return self._deploy(context, time.time() + self.timeout_seconds)
 
     def deploy_again(self, context: Context, event: dict[str, Any]) -> Outcome:
         """Start anew, what was in the way being over."""
-        return self._deploy(seen(event)["kept"]["deadline"])
+        return self._deploy(context, seen(event)["kept"]["deadline"])
 
     def finish(self, context: Context, event: dict[str, Any]) -> Outcome:
         """Judge what the stack has come to."""
         return self._judge(Started(**seen(event)["kept"]["started"]))
 
-    def _deploy(self, deadline: float) -> Outcome:
+    def _deploy(self, context: Context, deadline: float) -> Outcome:
         client, name = self.hook.conn, stack_name(self.prefix, self.stack)
         try:
             body = (self.templates / f"{self.stack}.yaml").read_text(encoding="utf-8")
@@ -115,15 +114,15 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
             return {"stack": name, "outcome": "unchanged", "changes": []}
         if isinstance(step, Busy):
             self.log.info("%s is %s: waiting for the end of that", name, step.status)
-            raise self._waiting(step.stack_id, deadline, "deploy_again", {"deadline": deadline})
+            trigger = self._trigger(step.stack_id, deadline, {"deadline": deadline})
+            return self.deploy_again(context, event_or_defer(trigger, "deploy_again"))
         changes = [str(change) for change in step.changes]
         self.log.info("%s: %s\n  %s", name, step.operation, "\n  ".join(changes))
         if isinstance(step, Preview):
             return {"stack": name, "outcome": "previewed", "changes": changes}
-        if poll(client, step.stack_id).settled:
-            return self._judge(step)
         started = {**asdict(step), "changes": changes}
-        raise self._waiting(step.stack_id, deadline, "finish", {"started": started})
+        trigger = self._trigger(step.stack_id, deadline, {"started": started})
+        return self.finish(context, event_or_defer(trigger, "finish"))
 
     def _judge(self, started: Started) -> Outcome:
         try:
@@ -148,15 +147,10 @@ class DeployStackOperator(AwsBaseOperator[CloudFormationHook]):
                 ) from error
             raise AirflowFailException(str(error)) from error
 
-    def _waiting(
-        self, stack_id: str, deadline: float, method: str, kept: dict[str, Any]
-    ) -> TaskDeferred:
-        """What to raise in order to go on with a method when nothing is under way in the stack."""
-        return TaskDeferred(
-            trigger=StackSettledTrigger(
-                stack_id=stack_id, deadline=deadline, aws_conn_id=self.aws_conn_id, kept=kept
-            ),
-            method_name=method,
-            # The trigger gives up first, and says what it waited for.
-            timeout=timedelta(seconds=self.timeout_seconds + 60),
+    def _trigger(self, stack_id: str, deadline: float, kept: dict[str, Any]) -> StackSettledTrigger:
+        return StackSettledTrigger(
+            stack_id=stack_id,
+            deadline=deadline,
+            aws_conn_id=self.aws_conn_id,
+            kept=kept,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from salesflow.deliveries import pace_of
 from salesflow_airflow.deployment import connect
 from salesflow_airflow.triggers.delivery import DeliveryTrigger
-from salesflow_airflow.triggers.polling import WaitedInVain, seen
+from salesflow_airflow.triggers.polling import WaitedInVain, event_or_defer, seen
 
 _EVENTS_LOOKED_AT = 20
 
@@ -68,8 +68,8 @@ class DeliverySensor(BaseSensorOperator):
         self.written_until = written_until
         self.aws_conn_id = aws_conn_id
 
-    def execute(self, context: Context) -> None:
-        """Find out what to wait for, and hand over to the trigger."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Find out what to wait for, and wait."""
         pace = pace_of(
             connect("firehose", self.aws_conn_id).describe_delivery_stream(
                 DeliveryStreamName=self.stream
@@ -86,30 +86,27 @@ class DeliverySensor(BaseSensorOperator):
             f" ({told.changes} changes)" if told and told.changes is not None else "",
             pace.quiet,
         )
-        self.defer(
-            trigger=DeliveryTrigger(
-                bucket=self.bucket,
-                written_until=written_until,
-                announced=told is not None,
-                since=since,
-                intervals=pace.intervals,
-                margin=pace.margin,
-                deadline=now.timestamp() + self.timeout,
-                poll_seconds=min(10.0, max(0.5, pace.quiet / 20)),
-                aws_conn_id=self.aws_conn_id,
-                kept={
-                    "written_from": told.written_from if told else None,
-                    "written_until": written_until,
-                    "changes": told.changes if told else None,
-                    "since": since,
-                    "watermark": watermark,
-                    "announced": told is not None,
-                    "began": now.timestamp(),
-                },
-            ),
-            method_name="finish",
-            timeout=timedelta(seconds=self.timeout + 60),
+        trigger = DeliveryTrigger(
+            bucket=self.bucket,
+            written_until=written_until,
+            announced=told is not None,
+            since=since,
+            intervals=pace.intervals,
+            margin=pace.margin,
+            deadline=now.timestamp() + self.timeout,
+            poll_seconds=10.0,
+            aws_conn_id=self.aws_conn_id,
+            kept={
+                "written_from": told.written_from if told else None,
+                "written_until": written_until,
+                "changes": told.changes if told else None,
+                "since": since,
+                "watermark": watermark,
+                "announced": told is not None,
+                "began": now.timestamp(),
+            },
         )
+        return self.finish(context, event_or_defer(trigger, "finish"))
 
     def finish(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return what arrived, or end the run if that is nothing new."""
