@@ -180,10 +180,11 @@ class Wire:
         target = headers.get("x-amz-target", "")
         if target:
             return target.rpartition(".")[2]
-        for name in self.model.operation_names:
-            http = self.model.operation_model(name).http
-            if http.get("method") == method and _path_params(http["requestUri"], path) is not None:
-                return str(name)
+        for matching in (_path_params, _loose_path_params):
+            for name in self.model.operation_names:
+                http = self.model.operation_model(name).http
+                if http.get("method") == method and matching(http["requestUri"], path) is not None:
+                    return str(name)
         return None
 
     def handle(
@@ -223,7 +224,8 @@ class Wire:
         if not isinstance(shape, StructureShape):
             return {}
         params: Params = coerce(shape, raw)
-        in_path = _path_params(operation.http.get("requestUri", "/"), path) or {}
+        template = operation.http.get("requestUri", "/")
+        in_path = _path_params(template, path) or _loose_path_params(template, path) or {}
         for name, member in shape.members.items():
             wire_name = member.serialization.get("name", name)
             location = member.serialization.get("location")
@@ -249,9 +251,15 @@ class Wire:
         return error.status, headers, body.encode()
 
 
-def _path_params(template: str, path: str) -> dict[str, str] | None:
+def _path_params(template: str, path: str, label: str = "[^/]+") -> dict[str, str] | None:
     """Match a path with a model's ``requestUri``, such as ``/v1/pipes/{Name}``."""
     template = template.partition("?")[0]
-    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
+    pattern = re.sub(r"\\{(\w+)\\}", rf"(?P<\1>{label})", re.escape(template))
     match = re.fullmatch(pattern, path)
     return {k: unquote(v) for k, v in match.groupdict().items()} if match else None
+
+
+def _loose_path_params(template: str, path: str) -> dict[str, str] | None:
+    """The same for a label with slashes: a client escapes them, and MiniStack hands on the path
+    unescaped."""
+    return _path_params(template, path, ".+")
