@@ -95,7 +95,7 @@ def test_the_same_token_starts_one_query(athena: Athena) -> None:
 
 def test_a_token_has_128_characters_at_most(athena: Athena) -> None:
     athena.start("SELECT 1", ClientRequestToken="x" * 128)
-    with pytest.raises(ClientError, match="Member must have length less than or equal to 128"):
+    with pytest.raises(ClientError, match="ClientRequestToken"):
         athena.start("SELECT 1", ClientRequestToken="x" * 129)
 
 

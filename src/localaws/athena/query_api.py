@@ -34,7 +34,6 @@ from localaws.athena.workgroups import INVALID, PRIMARY, WorkGroup, check_locati
 from localaws.errors import AwsError, Unsupported
 from localaws.service import Operation, Params
 
-MAX_TOKEN = 128
 MAX_ROWS = 1000
 MAX_LISTED = 50
 EXTERNAL_LOCATION_ENFORCED = (
@@ -79,12 +78,6 @@ class QueryApi:
         token = params.get("ClientRequestToken")
         if not token:
             raise AwsError(INVALID, "clientRequestToken is null or empty")
-        if len(token) > MAX_TOKEN:
-            raise AwsError(
-                INVALID,
-                "1 validation error detected: Value at 'clientRequestToken' failed to satisfy "
-                f"constraint: Member must have length less than or equal to {MAX_TOKEN}",
-            )
         if "EngineConfiguration" in params:
             raise Unsupported("the EngineConfiguration of a query", INVALID)
         context = params.get("QueryExecutionContext", {})

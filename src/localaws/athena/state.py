@@ -110,12 +110,6 @@ def page(items: Sequence[Item], params: Params, most: int) -> tuple[list[Item], 
         most: how many items a page has at most, and by default.
     """
     size = params.get("MaxResults") or most
-    if size > most:
-        raise AwsError(
-            INVALID,
-            "1 validation error detected: Value at 'maxResults' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {most}",
-        )
     start = 0
     if token := params.get("NextToken"):
         try:
