@@ -120,15 +120,28 @@ def _checked(source: str, kind: str, raw: str, name: str, index: int) -> str:
         return source
     if _nested(kind):
         return f"CAST({source} AS {kind})"
-    value = source
-    if is_integer(kind):
-        value = f"trino_digits({source})"
-    problem = (
+    value = f"trino_digits({source})" if is_integer(kind) else source
+    problem = literal(
         f"HIVE_BAD_DATA: Error parsing a column of type {kind.lower()}: field {index}: {name}: "
     )
+    careful = f"coalesce(TRY_CAST({value} AS {kind}), trino_refuse({source}, {problem})::{kind})"
+    plain = _plain_number(kind)
+    if plain is None:
+        return careful
+    # Nearly all numbers can't fail, and those are quick.
     return (
-        f"coalesce(TRY_CAST({value} AS {kind}), trino_refuse({source}, {literal(problem)})::{kind})"
+        f"CASE WHEN regexp_full_match({source}, '{plain}') "
+        f"THEN CAST({source} AS {kind}) ELSE {careful} END"
     )
+
+
+def _plain_number(kind: str) -> str | None:
+    """What numbers look like that are certainly in the range of their type."""
+    if shape := decimal_shape(kind):
+        whole = shape[0] - shape[1] - 1
+        return f"-?[0-9]{{1,{whole}}}([.][0-9]+)?" if whole > 0 else None
+    digits = {"TINYINT": 2, "SMALLINT": 4, "INTEGER": 9, "BIGINT": 18}.get(kind)
+    return f"-?[0-9]{{1,{digits}}}" if digits else None
 
 
 def _text(table: Table) -> Reading:

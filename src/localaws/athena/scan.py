@@ -129,14 +129,13 @@ def fetch(scan: Scan, store: ObjectStore, folder: Path) -> LocalTable:
 
 
 def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
-    paths: list[Path] = []
-    for number, found in enumerate(scan.objects):
-        if not found:
-            continue
-        home = folder / f"partition_number={number}"
-        home.mkdir(parents=True)
-        paths += [home / f"{len(paths) + index}{suffix}" for index in range(len(found))]
-    return paths
+    folder.mkdir(parents=True)
+    count = sum(map(len, scan.objects))
+    return [folder / f"{number}{suffix}" for number in range(1, count + 1)]
+
+
+#: The number of a row's file; DuckDB works it out once for each of them.
+_FILE_NUMBER = "CAST(regexp_extract(file_name, '([0-9]+)[.][a-z]+$', 1) AS INTEGER)"
 
 
 def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Path]) -> str:
@@ -145,48 +144,38 @@ def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Pat
     if not paths:
         nothing = (f"CAST(NULL AS {types[name]}) AS {quoted(name)}" for name in types)
         return f"SELECT {', '.join(nothing)} WHERE false"
-    wanted = [name for name in types if name in scan.needed]
     columns = [
-        f"{how.columns[c.name]} AS {quoted(c.name)}" for c in table.columns if c.name in wanted
+        f"{how.columns[c.name]} AS {quoted(c.name)}" for c in table.columns if c.name in scan.needed
     ]
-    several = sum(1 for found in scan.objects if found) > 1
-    for index, key in enumerate(table.partition_keys):
-        if key.name in wanted:
-            values = [None if p is None else p.values[index] for p in scan.partitions]
-            value = _pick(values, key.duckdb_type, several, scan)
-            columns.append(f"{value} AS {quoted(key.name)}")
-    arguments = list(how.arguments)
-    if any(name in HIDDEN_COLUMNS for name in wanted):
+    of_files = _values_of_files(scan, flat)
+    columns += [
+        f"{_pick(values, types[name])} AS {quoted(name)}" for name, values in of_files.items()
+    ]
+    arguments = [*how.arguments, "hive_partitioning = false"]
+    if any(len(set(values)) > 1 for values in of_files.values()):
         arguments.append("filename = 'file_name'")
-        columns += _hidden(wanted, flat)
-    arguments.append(f"hive_partitioning = {'true' if several else 'false'}")
-    if several:
-        arguments.append("hive_types = {'partition_number': 'INTEGER'}")
     files = ", ".join(literal(str(path)) for path in paths)
     source = f"{how.function}([{files}], {', '.join(arguments)})"
     return f"SELECT {', '.join(columns) or '1 AS one'} FROM {source}"  # noqa: S608 - quoted
 
 
-def _pick(values: Sequence[str | None], kind: str, several: bool, scan: Scan) -> str:
-    """The value of a partition key, by the number of the partition."""
-    if not several:
-        number_of = next(n for n, found in enumerate(scan.objects) if found)
-        value = values[number_of]
-        return f"CAST({'NULL' if value is None else literal(value)} AS {kind})"
-    texts = ", ".join("NULL" if value is None else literal(value) for value in values)
-    return f"list_extract(CAST([{texts}] AS {kind}[]), partition_number + 1)"
+def _values_of_files(scan: Scan, flat: Sequence[StoredObject]) -> dict[str, list[str | None]]:
+    """The columns that the query needs whose values are those of a whole file, one for each."""
+    values: dict[str, list[str | None]] = {}
+    for index, key in enumerate(scan.table.partition_keys):
+        values[key.name] = [
+            partition.values[index] if partition is not None else None
+            for partition, found in zip(scan.partitions, scan.objects, strict=True)
+            for _ in found
+        ]
+    values["$path"] = [item.uri for item in flat]
+    values["$file_size"] = [str(item.size) for item in flat]
+    values["$file_modified_time"] = [item.modified.isoformat(" ") for item in flat]
+    return {name: of_files for name, of_files in values.items() if name in scan.needed}
 
 
-def _hidden(wanted: Sequence[str], flat: Sequence[StoredObject]) -> list[str]:
-    number = "CAST(regexp_extract(file_name, '([0-9]+)[.][a-z]+$', 1) AS INTEGER) + 1"
-    values = {
-        "$path": [literal(item.uri) for item in flat],
-        "$file_size": [str(item.size) for item in flat],
-        "$file_modified_time": [literal(item.modified.isoformat(" ")) for item in flat],
-    }
-    return [
-        f"list_extract(CAST([{', '.join(values[name])}] AS {HIDDEN_COLUMNS[name]}[]), {number}) "
-        f"AS {quoted(name)}"
-        for name in wanted
-        if name in HIDDEN_COLUMNS
-    ]
+def _pick(values: Sequence[str | None], kind: str) -> str:
+    texts = ["NULL" if value is None else literal(value) for value in values]
+    if len(set(texts)) == 1:
+        return f"CAST({texts[0]} AS {kind})"
+    return f"list_extract(CAST([{', '.join(texts)}] AS {kind}[]), {_FILE_NUMBER})"
