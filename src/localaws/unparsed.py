@@ -22,7 +22,7 @@ from localaws.service import Aws
 _Types = Mapping[str, type[msgspec.Struct]]
 
 
-class _AsSent(JSONParser):  # type: ignore[misc]  # botocore has no types
+class _AsSent(JSONParser):
     """Parses errors and metadata as ever, and the body as it is told."""
 
     def __init__(self, types: _Types) -> None:
@@ -38,7 +38,7 @@ class _AsSent(JSONParser):  # type: ignore[misc]  # botocore has no types
         return msgspec.structs.asdict(msgspec.json.decode(raw_body, type=wanted))
 
 
-class _Factory(ResponseParserFactory):  # type: ignore[misc]  # botocore has no types
+class _Factory(ResponseParserFactory):
     def __init__(self, types: _Types) -> None:
         super().__init__()
         self._types = types

@@ -126,30 +126,45 @@ def validate(shape: Shape, params: Params) -> None:
     """
     report = ParamValidator().validate(params, shape)
     faults = [report.generate_report()] if report.has_errors() else []
-    faults += _enum_faults(shape, params, "")
+    faults += _other_faults(shape, params, "")
     if faults:
         raise AwsError("ValidationException", "; ".join(faults))
 
 
-def _enum_faults(shape: Shape, value: Any, path: str) -> list[str]:
-    """botocore leaves enumerations and patterns to the server, so they are checked here."""
+def _other_faults(shape: Shape, value: Any, path: str) -> list[str]:
+    """botocore leaves enumerations and upper bounds to the server, so they are checked here."""
     match shape, value:
         case StructureShape(), Mapping():
             return [
                 fault
                 for name, item in value.items()
                 if name in shape.members
-                for fault in _enum_faults(shape.members[name], item, f"{path}.{name}".lstrip("."))
+                for fault in _other_faults(shape.members[name], item, f"{path}.{name}".lstrip("."))
             ]
         case ListShape(), list():
-            return [
+            return _too_much(shape, len(value), "length", path) + [
                 fault
                 for index, item in enumerate(value)
-                for fault in _enum_faults(shape.member, item, f"{path}[{index}]")
+                for fault in _other_faults(shape.member, item, f"{path}[{index}]")
             ]
         case StringShape(), str() if shape.enum and value not in shape.enum:
             return [f"value {value!r} at {path!r} is not one of {', '.join(shape.enum)}"]
+    match value:
+        case str() | bytes():
+            return _too_much(shape, len(value), "length", path)
+        case int() | float():
+            return _too_much(shape, value, "value", path)
     return []
+
+
+def _too_much(shape: Shape, size: float, measure: str, path: str) -> list[str]:
+    most = shape.metadata.get("max")
+    if most is None or size <= most:
+        return []
+    return [
+        f"Value at {path!r} failed to satisfy constraint: "
+        f"Member must have {measure} less than or equal to {most}"
+    ]
 
 
 class Wire:

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from localaws_chain import chain
 
 from localaws.server import LocalAws
+from localaws_chain import chain
 
 IMPORTS_WHAT_IS_INSTALLED_HERE = """
 import duckdb

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from localaws_chain import ROLE, Chain, chain
 
 from localaws.server import LocalAws
+from localaws_chain import ROLE, Chain, chain
 
 SOURCE = "arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/2026-01-01T00:00:00.000"
 TARGET = "arn:aws:kinesis:us-east-1:000000000000:stream/cdc"

@@ -6,17 +6,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from localaws_chain import Chain, chain
 
 from localaws.pipes.batches import Condition, Lane
 from localaws.pipes.changes import Change
 from localaws.pipes.settings import PipeSettings, settings_of
 from localaws.pipes.target import Failure, dead_letter
 from localaws.server import LocalAws
+from localaws_chain import Chain, chain
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 THROTTLED = Failure("ProvisionedThroughputExceededException", "Rate exceeded")
@@ -120,7 +121,7 @@ def test_retries_back_off() -> None:
         lane.later(0.1)
         if len(lane.target.tries) > tries:
             times.append(lane.now - START)
-    gaps = [round((b - a).total_seconds(), 1) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [round((b - a).total_seconds(), 1) for a, b in pairwise(times)]
     assert gaps == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 

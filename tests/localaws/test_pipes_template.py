@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
-from localaws_chain import ROLE, Chain, chain
 
 from localaws.server import LocalAws
+from localaws_chain import ROLE, Chain, chain
 
 
 @pytest.fixture
