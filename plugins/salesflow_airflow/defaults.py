@@ -36,5 +36,5 @@ def stage_param() -> Param:
         pattern="^[a-z]([a-z0-9-]*[a-z0-9])?$",
         maxLength=12,
         title="Stage",
-        description="Which deployment: all its names begin with salesflow-<stage>",
+        description="Which deployment: the part of its names that follows salesflow-",
     )

@@ -226,6 +226,7 @@ def test_rerunning_every_dag_changes_no_figure(pipeline: Pipeline) -> None:
     assert outcomes == {"unchanged"}
     generate(pipeline)
     assert set(pipeline.run("ingest_orders").values()) == {"success"}
+    assert pipeline.result("ingest_orders", "declare_columns") == []
     pipeline.run("daily_sales_reports", day=DAY)
     assert figures(pipeline) == before
 
