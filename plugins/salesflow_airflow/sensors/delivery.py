@@ -136,11 +136,11 @@ class DeliverySensor(BaseSensorOperator):
                 )
             iso = moment.astimezone(UTC).isoformat()
             return Announcement(written_from=iso, written_until=iso, changes=None)
-        extras = [
-            event.extra
+        extras: list[dict[str, Any]] = [
+            extra
             for events in context["triggering_asset_events"].values()
             for event in events
-            if event.extra.get("stage") == self.stage and event.extra.get("changes")
+            if (extra := event.extra or {}).get("stage") == self.stage and extra.get("changes")
         ]
         if not extras:
             return None
@@ -155,7 +155,8 @@ class DeliverySensor(BaseSensorOperator):
         for inlet in self.inlets:
             events = context["inlet_events"][inlet].ascending(False).limit(_EVENTS_LOOKED_AT)
             for event in events:
-                if event.extra.get("stage") == self.stage:
-                    newest: str | None = event.extra.get("newest")
+                extra: dict[str, Any] = event.extra or {}
+                if extra.get("stage") == self.stage:
+                    newest: str | None = extra.get("newest")
                     return newest
         return None
