@@ -104,10 +104,10 @@ def status(
 ) -> None:
     """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
     deployment: Deployment = context.obj
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("hop", no_wrap=True)
     for column in ("in", "out", "waiting", "failed"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True, min_width=6)
     for column in ("of", "freshness", "state"):
         table.add_column(column, no_wrap=True)
     # A service's name is known at run time only, which boto3's types have no signature for.

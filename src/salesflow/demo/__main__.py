@@ -187,8 +187,10 @@ def main(
     once: Annotated[bool, typer.Option("--once", help="Stop everything at the end.")] = False,
 ) -> None:
     """The whole pipeline on this machine."""
-    # Ctrl-C and a polite kill end the demo the same way: its servers are stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C and a polite kill end the demo the same way: its servers are stopped. A shell that
+    # starts it in the background has it ignore Ctrl-C, unless it says otherwise.
+    for polite in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(polite, signal.default_int_handler)
     demo = Demo(float(os.environ.get("SALESFLOW_STARTED") or time.time()))
     with demo.servers:
         try:
