@@ -17,9 +17,6 @@ import pytest
 from pipeline_runs import Pipeline
 from salesflow.local import aws_environment
 
-# Airflow runs its API server in process for a test.
-pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
-
 QUICK = {"buffer_interval_seconds": 1, "transform_buffer_interval_seconds": 0}
 MAP = ["orderid=Id", "product_name=Product", "quantity=Qty", "price=UnitPrice"]
 

@@ -18,9 +18,6 @@ from pipeline_runs import STAGE, Pipeline
 from salesflow.generator import history
 from salesflow.orders import Order, Put
 
-# Airflow runs its API server in process for a test.
-pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")
-
 ORDERS = 300
 DAYS = 5
 SEED = 11

@@ -151,6 +151,8 @@ def start_airflow(port: int, endpoint_url: str, home: Path, logs: Path) -> tuple
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        # A task's end is noticed with its next heartbeat, by default up to 5 s late.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
     prepare_airflow(environment)
     commands = {
