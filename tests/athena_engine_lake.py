@@ -157,3 +157,8 @@ def storage(
 
 def _columns(columns: Columns) -> list[dict[str, str]]:
     return [{"Name": name, "Type": kind} for name, kind in columns.items()]
+
+
+def engine_without_tables(scratch: Path) -> Engine:
+    """An engine for queries that read nothing."""
+    return Engine(Catalog(None), None, scratch, clock=lambda: NOW)

@@ -19,6 +19,8 @@ from localaws.athena.failures import QueryFailed, not_emulated
 SCAN = "__scan_"
 #: Where a table's node in the tree keeps the types of its columns.
 COLUMNS = "columns"
+#: Where a name keeps the letters in which it was written.
+_SPELLED = "spelled"
 _UNNAMED = "__unnamed_"
 
 
@@ -47,28 +49,30 @@ def bind(statement: exp.Expr, database: str, catalog: Catalog) -> BoundQuery:
         tree = exp.select("*").from_(tree)
     if not isinstance(tree, exp.Query):
         raise not_emulated(f"{tree.key.upper()} as a query")
-    headings = _headings(tree)
     scans: dict[str, Table] = {}
     _resolve_tables(tree, database, catalog, scans, ())
     tree = _qualify(tree, scans)
     assert isinstance(tree, exp.Query)
-    names = [
-        f"_col{index}" if name.startswith(_UNNAMED) else headings.get(name, name)
-        for index, name in enumerate(tree.named_selects)
-    ]
-    return BoundQuery(tree, names, scans)
-
-
-def _headings(tree: exp.Query) -> dict[str, str]:
-    """The headings of a result as the query writes them, by their lower-case names."""
     first: exp.Expr = tree
     while isinstance(first, exp.SetOperation | exp.Subquery):
         first = first.this
-    return {
-        projection.output_name.lower(): projection.output_name
-        for projection in (first.selects if isinstance(first, exp.Select) else ())
-        if projection.output_name and not projection.is_star
-    }
+    assert isinstance(first, exp.Selectable)
+    names = [_heading(projection, index) for index, projection in enumerate(first.selects)]
+    return BoundQuery(tree, names, scans)
+
+
+def _heading(projection: exp.Expr, index: int) -> str:
+    """What Athena calls an output: its name, in the letters that the query chose for it."""
+    name = projection.alias_or_name
+    if name.startswith(_UNNAMED):
+        return f"_col{index}"
+    for part in (projection.args.get("alias"), projection.unalias()):
+        if part is not None:
+            spelled = [i.meta_get(_SPELLED) for i in part.find_all(exp.Identifier)]
+            for text in spelled:
+                if text is not None and text.lower() == name:
+                    return str(text)
+    return name
 
 
 def _name_outputs(select: exp.Select) -> None:
@@ -86,6 +90,7 @@ def _resolve_tables(
     chain: tuple[tuple[str, str], ...],
 ) -> None:
     for identifier in tree.find_all(exp.Identifier):
+        identifier.meta[_SPELLED] = identifier.name
         identifier.set("this", identifier.name.lower())
     if any(part.recursive for part in tree.find_all(exp.With)):
         raise not_emulated("WITH RECURSIVE")

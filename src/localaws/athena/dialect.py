@@ -142,10 +142,12 @@ def _is_literal(text: str) -> bool:
 
 
 def position(node: exp.Expr) -> str:
-    """Where a name stands in the query, as Athena's messages have it: ``line 1:8``."""
-    for identifier in node.find_all(exp.Identifier):
-        line, end = identifier.meta_get("line"), identifier.meta_get("col")
-        if line and end:
-            quotes = 2 if identifier.args.get("quoted") else 0
-            return f"line {line}:{max(1, end - len(identifier.name) - quotes + 1)}"
-    return "line 1:1"
+    """Where an expression's first name stands in the query, as messages say it: ``line 1:8``."""
+    places = [
+        # sqlglot counts to the last character of a name, and leaves its quotes out.
+        (line, max(1, end - len(name.name) - (2 if name.args.get("quoted") else 0) + 1))
+        for name in node.find_all(exp.Identifier)
+        if (line := name.meta_get("line")) and (end := name.meta_get("col"))
+    ]
+    line, column = min(places, default=(1, 1))
+    return f"line {line}:{column}"

@@ -16,6 +16,7 @@ from localaws.athena.failures import QueryCancelled, QueryFailed
 _CODED = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
 _FOREIGN = re.compile(r"^(Use TRY|LINE \d+:|Possible solutions|Candidate functions|\s*\^)")
 _CAST = re.compile(r"Could not convert string '(.*)' to (\w+)", re.DOTALL)
+_NO_CAST = re.compile(r"Unimplemented type for cast \((.*) -> (.*)\)")
 _JSON = re.compile(
     r'(?:Malformed JSON|JSON transform error) in file "(?P<file>[^"]*)",[^:]*: (?P<problem>.*)',
     re.DOTALL,
@@ -111,6 +112,9 @@ def failure(error: duckdb.Error, origins: Mapping[str, str] | None = None) -> Qu
         kind = _INTEGERS.get(cast[2], cast[2])
         text = cast[1].strip("'")
         return QueryFailed(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to {kind}")
+    if (kinds := _NO_CAST.match(reason)) is not None:
+        one, other = kinds[1].lower(), kinds[2].lower()
+        return QueryFailed(f"TYPE_MISMATCH: Cannot cast {one} to {other}")
     if (moment := _MOMENT.match(reason)) is not None:
         text = moment[2].strip("'")
         return QueryFailed(f"INVALID_CAST_ARGUMENT: Value cannot be cast to {moment[1]}: {text}")

@@ -67,7 +67,7 @@ class QueryResult:
     Attributes:
         columns: what the rows consist of.
         reader: gives the rows; raises QueryFailed where a fault is found only while reading.
-            Read it to its end or close it: local files are kept until then.
+            Local files are kept until it is read to its end, closed or dropped.
         scanned_bytes: what Athena would charge: the bytes of the objects read as they are
             stored, for columnar formats of the columns used.
     """
@@ -269,11 +269,15 @@ class _Work:
         except duckdb.Error as error:
             raise duck.failure(error, self.origins) from error
         schema = pa.schema([f.with_name(n) for f, n in zip(batches.schema, names, strict=True)])
-        reader = pa.RecordBatchReader.from_batches(schema, self._rows(batches, schema))
+        rows_of_result = self._rows(batches, schema)
+        # Begun, it comes to its end also when it is dropped unread.
+        next(rows_of_result)
+        reader = pa.RecordBatchReader.from_batches(schema, rows_of_result)
         return QueryResult(columns, reader, scanned)
 
     def _rows(self, batches: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
+            yield pa.RecordBatch.from_arrays([], names=[])
             for batch in batches:
                 self.check()
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
