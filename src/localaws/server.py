@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 4566
 READY_SECONDS = 60
+# Seconds after which a thread that computes gives way. Python's 5 ms would be added to each request
+# that is answered while a service computes.
+SWITCH_SECONDS = 0.0005
 
 
 def utcnow() -> datetime:
@@ -84,6 +88,7 @@ class LocalAws:
     def start(self) -> None:
         """Serve in a background thread; returns when requests are answered."""
         self._restore()
+        sys.setswitchinterval(SWITCH_SECONDS)
         server = threading.Thread(
             target=lambda: asyncio.run(self._serve()), name="localaws-http", daemon=True
         )

@@ -60,6 +60,7 @@ class Mover:
     metrics: Metrics
     _waiting: ProcessingBuffer = field(default_factory=ProcessingBuffer)
     _retries: list[_Retry] = field(default_factory=list)
+    _found: bool = False
 
     def __post_init__(self) -> None:
         self._dimensions = {"DeliveryStreamName": self.name}
@@ -80,8 +81,9 @@ class Mover:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._waiting and not self._retries and self._delivery.oldest is None
+        """Whether the last look found nothing, and nothing is on its way."""
+        held = self._waiting or self._retries or self._delivery.oldest is not None
+        return not self._found and not held
 
     def step(self, direct: list[Record], now: datetime) -> bool:
         """Take in records that were put directly, read the source once, and do what is due; True
@@ -99,10 +101,11 @@ class Mover:
     def _read(self, now: datetime) -> bool:
         if self._reader is None or self._stream is None or self._held > _MOST_HELD:
             return False
-        more = False
+        more = self._found = False
         try:
             for shard_id, page in self._reader.read(now):
                 if page.records:
+                    self._found = True
                     self._take_page(shard_id, page.records, now)
                 more = more or len(page.records) >= self._stream.page_size // 2
         except (ClientError, BotoCoreError) as error:

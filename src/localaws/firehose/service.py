@@ -45,7 +45,9 @@ _S3 = ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration")
 _SUPPORTED: Final = frozenset(
     {"DeliveryStreamName", "DeliveryStreamType", "KinesisStreamSourceConfiguration", "Tags", *_S3}
 )
-_QUICK: Final = 0.1
+# Seconds between two looks at the source, while something moves and when nothing does. AWS looks
+# four times a second; fewer looks at more records are cheaper.
+_QUICK: Final = 0.2
 _SLOW: Final = 0.5
 
 

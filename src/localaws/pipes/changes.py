@@ -62,6 +62,8 @@ class Head(msgspec.Struct):
 head_of: Final = msgspec.json.Decoder(Head).decode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
+# AWS's events have no blanks, and what is handed on is not longer than it must be.
+_compact: Final = msgspec.json.format
 
 
 def change_of(record: msgspec.Raw, rules: Rules) -> Change | None:
@@ -78,7 +80,7 @@ def change_of(record: msgspec.Raw, rules: Rules) -> Change | None:
         key, data = rules.key_of(event), _encode(event)
     else:
         key = rules.key_of({"dynamodb": {"Keys": head.dynamodb.Keys}})
-        data = rules.opening + memoryview(record)[1:]
+        data = _compact(rules.opening + memoryview(record)[1:], indent=-1)
     return Change(head.dynamodb.SequenceNumber, created, data, key)
 
 

@@ -44,6 +44,7 @@ class Mover:
     since: datetime
     metrics: Metrics
     _lanes: dict[str, Lane] = field(default_factory=dict)
+    _found: bool = False
 
     def __post_init__(self) -> None:
         self._stream = TableStream(self.aws, self.settings.source)
@@ -92,10 +93,11 @@ class Mover:
             pass
 
     def _read(self, now: datetime, full: frozenset[str]) -> bool:
-        more = False
+        more = self._found = False
         try:
             for shard_id, page in self._reader.read(now, full):
                 if page.records:
+                    self._found = True
                     self._lane(shard_id).take(self._changes(page.records), now)
                 # A page closes at 1 MB, too, so one that is half full may not be the last.
                 more = more or len(page.records) >= self._stream.page_size // 2
@@ -109,8 +111,8 @@ class Mover:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is on its way."""
-        return all(lane.empty for lane in self._lanes.values())
+        """Whether the last look found nothing, and nothing is on its way."""
+        return not self._found and all(lane.empty for lane in self._lanes.values())
 
     def _changes(self, records: list[msgspec.Raw]) -> list[Change]:
         found = (change_of(record, self.settings.rules) for record in records)

@@ -42,7 +42,9 @@ _MOVES_TO: Final = {
 _PAGE_SIZE: Final = 100
 # A pipe's states at rest, in which it can be told what to do next.
 _SETTLED: Final = frozenset({"RUNNING", "STOPPED", "CREATE_FAILED", "START_FAILED"})
-_QUICK: Final = 0.1
+# Seconds between two looks at the source, while something moves and when nothing does. AWS looks
+# four times a second; fewer looks at more records are cheaper.
+_QUICK: Final = 0.2
 _SLOW: Final = 0.5
 
 
