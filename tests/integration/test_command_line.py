@@ -30,7 +30,7 @@ class Shell:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(Path(sys.executable).with_name("salesflow")), *arguments],
+            [str(Path(sys.prefix, "bin", "salesflow")), *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
