@@ -1,7 +1,9 @@
 """Every record of a Firehose batch is answered once and in order, within Lambda's limit."""
 
 import json
+import sys
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,16 @@ def test_a_payload_that_is_no_change_fails(data: str, reason: str, log: list[str
     assert reason in json.loads(log[0])["reason"]
 
 
+@pytest.fixture
+def usual_recursion_limit() -> Iterator[None]:
+    """Python's own, which other libraries of the test process may have raised."""
+    raised = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(raised)
+
+
+@pytest.mark.usefixtures("usual_recursion_limit")
 def test_an_attribute_nested_too_deeply_fails(log: list[str]) -> None:
     value: dict[str, Any] = {"S": "bottom"}
     for _ in range(400):
