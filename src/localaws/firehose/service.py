@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count
 from typing import ClassVar, Final
 from uuid import uuid4
 
 from localaws.errors import AwsError, Unsupported
+from localaws.firehose.definition import DIRECT, KINESIS, DeliveryStream
 from localaws.firehose.mover import Mover
 from localaws.firehose.records import Record, direct_record
 from localaws.firehose.resource import DeliveryStreamType
@@ -33,8 +34,6 @@ NOT_EMULATED: Final[tuple[str, ...]] = (
     "Records that were put directly are lost if the process is killed before they are delivered.",
 )
 
-KINESIS: Final = "KinesisStreamAsSource"
-DIRECT: Final = "DirectPut"
 DESTINATION_ID: Final = "destinationId-000000000001"
 _RECORD_BYTES: Final = 1000 * 1024
 _BATCH_BYTES: Final = 4 * MIB
@@ -49,22 +48,6 @@ _SUPPORTED: Final = frozenset(
 # four times a second; fewer looks at more records are cheaper.
 _QUICK: Final = 0.2
 _SLOW: Final = 0.5
-
-
-@dataclass
-class DeliveryStream:
-    """A delivery stream. `destination` is its ExtendedS3DestinationConfiguration."""
-
-    name: str
-    arn: str
-    kind: str
-    source: Params | None
-    destination: Params
-    created: str
-    version: int = 1
-    updated: str | None = None
-    status: str = "CREATING"
-    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Firehose(Service):
