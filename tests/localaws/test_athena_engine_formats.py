@@ -118,6 +118,15 @@ def test_a_value_of_the_wrong_type_fails(lake: Lake, kind: str, value: str) -> N
         lake.rows("SELECT x FROM orders")
 
 
+def test_a_bad_value_far_into_a_result_fails_while_it_is_read(lake: Lake) -> None:
+    lake.table("orders", {"orderid": "string", "x": "int"})
+    good = '{"orderid": "1", "x": 1}\n' * 300_000
+    lake.put("orders/a.json", good + '{"orderid": "1", "x": "many"}\n')
+    result = lake.engine.select("SELECT * FROM orders", "sales")
+    with pytest.raises(QueryFailed, match=r"HIVE_BAD_DATA: .* many"):
+        result.reader.read_all()
+
+
 def test_a_bad_value_in_a_column_that_is_not_asked_for_does_no_harm(lake: Lake) -> None:
     lake.table("orders", {"orderid": "string", "x": "int"})
     lake.put("orders/a.json", '{"orderid": "1", "x": "many"}\n')

@@ -184,6 +184,9 @@ def test_wrong_parameters(lake: Lake, parameters: list[str], message: str) -> No
         ("SELECT * FROM orders WHERE orderid = 5",
          "TYPE_MISMATCH: line 1:28: Cannot apply operator: varchar = integer"),
         ("SELECT * FROM orders WHERE price IN ('1')", "TYPE_MISMATCH: "),
+        ("SELECT lower(orderid) = quantity FROM orders", "TYPE_MISMATCH: "),
+        ("SELECT CASE WHEN quantity > 1 THEN 'many' ELSE 1 END FROM orders", "TYPE_MISMATCH: "),
+        ("SELECT DISTINCT ON (orderid) * FROM orders", "mismatched input 'ON'"),
         ("SELECT orderid || quantity FROM orders", r"TYPE_MISMATCH: .*varchar \|\| integer"),
         ("SELECT orderid FROM orders UNION SELECT price FROM orders", "TYPE_MISMATCH: column 1 in "
          "UNION query has incompatible types"),
@@ -213,6 +216,18 @@ def test_views(lake: Lake) -> None:
     assert lake.rows("WITH phones AS (SELECT 1) SELECT * FROM totals") == [(4,)]
     with pytest.raises(QueryFailed, match=r"View 'awsdatacatalog.sales.endless' is recursive"):
         lake.rows("SELECT * FROM endless")
+
+
+def test_the_shape_of_a_query_costs_nothing(lake: Lake) -> None:
+    lake.put("orders/b.json", "no JSON")
+    result = lake.engine.describe(
+        "SELECT sum(price) AS Total, orderid FROM orders GROUP BY 2", "sales"
+    )
+    assert [(c.name, c.type, c.precision, c.scale) for c in result.columns] == [
+        ("Total", "decimal", 38, 4),
+        ("orderid", "varchar", 2147483647, 0),
+    ]
+    assert result.reader.read_all().num_rows == 0
 
 
 def test_iceberg_tables_are_refused(lake: Lake) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import duckdb
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel, UnsupportedError
 
-from localaws.athena.failures import QueryCancelled, QueryFailed
+from localaws.athena.failures import QueryCancelled, QueryFailed, not_emulated
 
 #: What our own error() calls begin with, and what is told of them.
 _CODED = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
@@ -23,15 +24,16 @@ _JSON = re.compile(
 )
 _MOMENT = re.compile(r'invalid (timestamp|date) field format: "(.*?)"')
 _INTEGERS = {"INT8": "TINYINT", "INT16": "SMALLINT", "INT32": "INT", "INT64": "BIGINT"}
-_CODES: tuple[tuple[type[duckdb.Error], str], ...] = (
-    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
-    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
-    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
-    (duckdb.CatalogException, "FUNCTION_NOT_FOUND"),
-    (duckdb.BinderException, "TYPE_MISMATCH"),
-    (duckdb.ParserException, "SYNTAX_ERROR"),
-    (duckdb.InvalidInputException, "INVALID_FUNCTION_ARGUMENT"),
-)
+#: What Athena calls each kind of error of DuckDB's.
+_CODES = {
+    "Conversion": "INVALID_CAST_ARGUMENT",
+    "Out of Range": "NUMERIC_VALUE_OUT_OF_RANGE",
+    "Out of Memory": "EXCEEDED_LOCAL_MEMORY_LIMIT",
+    "Catalog": "FUNCTION_NOT_FOUND",
+    "Binder": "TYPE_MISMATCH",
+    "Parser": "SYNTAX_ERROR",
+    "Invalid Input": "INVALID_FUNCTION_ARGUMENT",
+}
 
 
 def open_instance(scratch: Path, *, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
@@ -82,16 +84,29 @@ def call(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def failure(error: duckdb.Error, origins: Mapping[str, str] | None = None) -> QueryFailed:
+def to_sql(tree: exp.Expr) -> str:
+    """A translated tree as DuckDB's SQL.
+
+    Raises:
+        QueryFailed: for what DuckDB has no words for.
+    """
+    try:
+        return str(tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE))
+    except UnsupportedError as error:
+        raise not_emulated(str(error)) from error
+
+
+def failure(error: Exception, origins: Mapping[str, str] | None = None) -> QueryFailed:
     """The failure that Athena would report for DuckDB's, its reason kept.
 
     Args:
         origins: what the local files are copies of, by their paths.
     """
-    if isinstance(error, duckdb.InterruptException):
+    kind, found, reason = str(error).partition(" Error: ")
+    if not found:
+        kind, reason = "", str(error)
+    if kind == "INTERRUPT" or reason.startswith("Interrupted"):
         return QueryCancelled("Query cancelled by user")
-    text = str(error)
-    reason = text.partition(" Error: ")[2] or text
     if (coded := _CODED.match(reason)) is not None:
         return QueryFailed(coded[1].strip())
     if (json := _JSON.match(reason)) is not None:
@@ -109,18 +124,19 @@ def failure(error: duckdb.Error, origins: Mapping[str, str] | None = None) -> Qu
             "or appear in GROUP BY clause"
         )
     if (cast := _CAST.match(reason)) is not None:
-        kind = _INTEGERS.get(cast[2], cast[2])
         text = cast[1].strip("'")
-        return QueryFailed(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to {kind}")
+        if _CODED.match(text):
+            return QueryFailed(text)
+        target = _INTEGERS.get(cast[2], cast[2])
+        return QueryFailed(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to {target}")
     if (kinds := _NO_CAST.match(reason)) is not None:
         one, other = kinds[1].lower(), kinds[2].lower()
         return QueryFailed(f"TYPE_MISMATCH: Cannot cast {one} to {other}")
     if (moment := _MOMENT.match(reason)) is not None:
         text = moment[2].strip("'")
         return QueryFailed(f"INVALID_CAST_ARGUMENT: Value cannot be cast to {moment[1]}: {text}")
+    if "out of range" in reason.lower():
+        return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {reason.splitlines()[0]}")
     lines = [line for line in reason.splitlines() if line.strip() and not _FOREIGN.match(line)]
     reason = " ".join(lines).partition(" Use TRY")[0]
-    for error_type, code in _CODES:
-        if isinstance(error, error_type):
-            return QueryFailed(f"{code}: {reason}")
-    return QueryFailed(f"GENERIC_INTERNAL_ERROR: {reason}")
+    return QueryFailed(f"{_CODES.get(kind, 'GENERIC_INTERNAL_ERROR')}: {reason}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,8 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from localaws.athena import duck
 from localaws.athena.binding import BoundQuery, bind
-from localaws.athena.catalog import Catalog
-from localaws.athena.dialect import bind_parameters, parse
+from localaws.athena.catalog import Catalog, Table
+from localaws.athena.dialect import HIDDEN_COLUMNS, bind_parameters, parse
 from localaws.athena.failures import (
     QueryCancelled,
     QueryFailed,
@@ -47,14 +48,23 @@ __all__ = [
 NOT_EMULATED: tuple[str, ...] = (
     "ORC, Avro, Ion, Grok and RegEx files are refused; JSON, Parquet, OpenCSV and LazySimple text "
     "are read.",
-    "TABLESAMPLE, MATCH_RECOGNIZE, WITH RECURSIVE and time travel are refused.",
+    "TABLESAMPLE, MATCH_RECOGNIZE, WITH RECURSIVE, WITH TIES and time travel are refused.",
     "Functions that the local Athena doesn't know are refused by name; among them are the "
     "geospatial, machine learning, HyperLogLog and URL functions.",
-    "A timestamp AT TIME ZONE other than UTC loses its zone: it shows the right local time, but "
-    "is a plain timestamp from there on.",
+    "Formats, units, JSON paths and replacements of regexp_replace must be literals.",
+    "A timestamp AT TIME ZONE other than UTC shows the right local time, but has no zone from "
+    "there on.",
+    "Timestamps keep microseconds, where Athena's have milliseconds.",
     "approx_distinct and approx_percentile are exact.",
+    "Regular expressions are RE2's, which has no lookaround and no backreferences.",
     "information_schema is refused; SHOW and DESCRIBE take its place.",
+    "Partition projection knows enum, integer and date, by seconds up to weeks; injected is "
+    "refused.",
+    "Timestamps in JSON are texts; as numbers they are HIVE_BAD_DATA.",
+    "Partitions in another format than their table's are refused.",
+    "A query with LIMIT is counted as if it read all objects of its partitions.",
 )
+_ALIAS = exp.TableAlias(this=exp.to_identifier("q"))
 _BATCH_ROWS = 50_000
 #: Objects that a plan names.
 _SHOWN = 100
@@ -85,7 +95,8 @@ class Engine:
         s3: a boto3 client.
         scratch: a folder of this engine's own, for local copies of objects.
         capacity: how many bytes of copies are kept from query to query.
-        threads: how many threads all queries share.
+        threads: how many threads all queries share; as many as there are processors, and four
+            at most, if not given.
         memory: what they may use together, as DuckDB writes it.
     """
 
@@ -96,7 +107,7 @@ class Engine:
         scratch: Path,
         *,
         capacity: int = 2 << 30,
-        threads: int = 2,
+        threads: int | None = None,
         memory: str = "2GB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -104,7 +115,9 @@ class Engine:
         self._store = ObjectStore(s3, scratch / "objects", capacity)
         self._folder = scratch / "queries"
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._instance = duck.open_instance(scratch, threads=threads, memory=memory)
+        self._instance = duck.open_instance(
+            scratch, threads=threads or min(4, os.cpu_count() or 1), memory=memory
+        )
         self._types: dict[str, str] = {}
         self._clock = clock
 
@@ -150,11 +163,29 @@ class Engine:
             query, tree = self._prepare(statement, database, (), now, work)
             scans = self._plan(query, tree, now, work)
             lines = [line for scan in scans.values() for line in _describe(scan)]
-            self._read(scans, work)
-            rows = work.execute(f"EXPLAIN {tree.sql(dialect='duckdb')}").fetchall()
+            work.stand_in(query.scans)
+            rows = work.execute(f"EXPLAIN {duck.to_sql(tree)}").fetchall()
             return "\n".join([*lines, *(str(row[1]) for row in rows)])
         finally:
             work.close()
+
+    def describe(
+        self,
+        statement: exp.Expr | str,
+        database: str,
+        *,
+        parameters: Sequence[str] = (),
+    ) -> QueryResult:
+        """The columns of a query's result, and no rows: nothing is listed or read for it."""
+        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
+        try:
+            query, tree = self._prepare(statement, database, parameters, self._clock(), work)
+            work.stand_in(query.scans)
+            nothing = exp.select("*").from_(exp.Subquery(this=tree, alias=_ALIAS)).limit(0)
+            return work.run(nothing, query.names, 0)
+        except BaseException:
+            work.close()
+            raise
 
     def _prepare(
         self,
@@ -190,7 +221,7 @@ class Engine:
         scanned = 0
         for name, scan in scans.items():
             work.check()
-            local = fetch(scan, self._store, work.folder / name)
+            local = fetch(scan, self._store, work.folder / name, work.check)
             scanned += local.scanned_bytes
             work.origins.update(local.origins)
             work.execute(f'CREATE TEMP VIEW "{name}" AS {local.sql}').fetchall()
@@ -242,6 +273,7 @@ class _Work:
         self.origins: dict[str, str] = {}
         self._cancelled = cancelled
         self._done = threading.Event()
+        self._closing = threading.Lock()
 
     def check(self) -> None:
         """Stop here if the query was cancelled."""
@@ -262,7 +294,7 @@ class _Work:
             threading.Thread(target=self._watch, daemon=True).start()
         self.check()
         try:
-            rows = self.connection.sql(tree.sql(dialect="duckdb"))
+            rows = self.connection.sql(duck.to_sql(tree))
             kinds = [str(kind) for kind in rows.types]
             columns = [result_column(n, k) for n, k in zip(names, kinds, strict=True)]
             batches = rows.to_arrow_reader(_BATCH_ROWS)
@@ -281,20 +313,31 @@ class _Work:
             for batch in batches:
                 self.check()
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            # Arrow hands on what DuckDB says as errors of its own.
             raise duck.failure(error, self.origins) from error
         finally:
             self.close()
+
+    def stand_in(self, tables: Mapping[str, Table]) -> None:
+        """Put empty tables in the place of those that the query reads."""
+        for name, table in tables.items():
+            types = {**table.schema, **HIDDEN_COLUMNS}
+            columns = ", ".join(f"{duck.quoted(column)} {kind}" for column, kind in types.items())
+            self.execute(f'CREATE TEMP TABLE "{name}" ({columns})').fetchall()
 
     def _watch(self) -> None:
         assert self._cancelled is not None
         while not self._done.is_set():
             if self._cancelled.wait(0.1):
-                self.connection.interrupt()
+                with self._closing:
+                    if not self._done.is_set():
+                        self.connection.interrupt()
                 return
 
     def close(self) -> None:
         """Give up the connection and the files."""
-        self._done.set()
+        with self._closing:
+            self._done.set()
         self.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)

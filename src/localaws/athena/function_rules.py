@@ -11,6 +11,7 @@ from localaws.athena import casts, patterns
 from localaws.athena.context import Context
 from localaws.athena.duck import call, typed
 from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.operators import arithmetic, check_alike
 from localaws.athena.types import decimal_shape, is_integer, trino_name
 
 Arguments = Sequence[exp.Expr]
@@ -155,7 +156,7 @@ def _concat(arguments: Arguments, context: Context) -> exp.Expr:
 def _extreme(name: str) -> SpecialRule:
     def rule(arguments: Arguments, context: Context) -> exp.Expr:
         """NULL among the arguments makes it NULL, which DuckDB's does not."""
-        del context
+        check_alike(arguments, name.upper(), context)
         absent = exp.or_(*(exp.Is(this=a.copy(), expression=exp.Null()) for a in arguments))
         found = call(name, *arguments)
         return exp.Case(ifs=[exp.If(this=absent, true=exp.Null())], default=found)
@@ -266,8 +267,6 @@ def _typeof(arguments: Arguments, context: Context) -> exp.Expr:
 
 
 def _mod(arguments: Arguments, context: Context) -> exp.Expr:
-    from localaws.athena.operators import arithmetic
-
     return arithmetic(exp.Mod(this=arguments[0], expression=arguments[1]), context)
 
 

@@ -15,6 +15,7 @@ from localaws.athena.dialect import position
 from localaws.athena.duck import call, typed
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.function_rules import HIGHER_ORDER, SPECIAL
+from localaws.athena.operators import check_alike
 
 #: Trino's name: DuckDB's function or our macro, and the least and the most arguments.
 _PLAIN: dict[str, tuple[str, int, int]] = {
@@ -113,6 +114,8 @@ def scalar(node: exp.Expr, context: Context) -> exp.Expr:
         )
     target, least, most = _PLAIN[name]
     _check_count(node, least, most)
+    if name in ("coalesce", "nullif"):
+        check_alike(arguments, name.upper(), context)
     return _widened(name, call(target, *arguments))
 
 

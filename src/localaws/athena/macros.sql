@@ -79,17 +79,19 @@ CREATE MACRO trino_with_timezone(x, zone) AS (x::TIMESTAMP AT TIME ZONE zone);
 CREATE MACRO trino_millisecond(x) AS date_part('millisecond', x) % 1000;
 
 -- arrays and maps
-CREATE MACRO trino_subscript(a, i) AS CASE
-    WHEN i < 1 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-    WHEN i > len(a) THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || i || ' > ' || len(a))
-    ELSE list_extract(a, i) END;
-CREATE MACRO trino_element_at(a, i) AS CASE
-    WHEN i = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-    ELSE list_extract(a, i) END;
+-- A message that is cast to a number fails with itself; unlike error(), TRY takes it.
+CREATE MACRO trino_fail(message) AS CAST(message AS BIGINT);
+CREATE MACRO trino_subscript(a, i) AS list_extract(a, CASE
+    WHEN i < 1 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+    WHEN i > len(a) THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || i || ' > ' || len(a))
+    ELSE i END);
+CREATE MACRO trino_element_at(a, i) AS list_extract(a, CASE
+    WHEN i = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+    ELSE i END);
 CREATE MACRO trino_map_element(m, k) AS list_extract(map_extract(m, k), 1);
-CREATE MACRO trino_map_subscript(m, k) AS CASE
-    WHEN m IS NULL OR map_contains(m, k) THEN list_extract(map_extract(m, k), 1)
-    ELSE error('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) END;
+CREATE MACRO trino_map_subscript(m, k) AS list_extract(map_extract(m, k), CASE
+    WHEN m IS NULL OR map_contains(m, k) THEN 1
+    ELSE trino_fail('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) END);
 CREATE MACRO trino_cardinality(x) AS CASE WHEN x IS NULL THEN NULL ELSE cardinality(x) END;
 CREATE MACRO trino_contains(a, x) AS CASE
     WHEN list_contains(a, x) THEN true WHEN len(a) > list_count(a) THEN NULL ELSE list_contains(a, x) END;

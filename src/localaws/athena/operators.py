@@ -5,7 +5,7 @@ https://trino.io/docs/current/functions/decimal.html has the rules of decimal ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
@@ -136,22 +136,57 @@ def _decimal(precision: int, scale: int) -> str:
 
 def comparison(node: exp.Expr, context: Context) -> exp.Expr:
     """Trino compares nothing with what is of another kind."""
-    for other in (node.expression,) if node.expression else ():
-        check_comparable(node, node.this, other, context)
+    _check_comparable(node, [node.this, node.expression], context)
     return node
 
 
-def check_comparable(node: exp.Expr, left: exp.Expr, right: exp.Expr, context: Context) -> None:
-    """Refuse a comparison of a text with a number and the like, where it shows at once."""
-    one, other = _shown_type(left, context), _shown_type(right, context)
-    if one and other and _family(one) != _family(other):
-        raise _mismatch(node, one, other)
+def membership(node: exp.Expr, context: Context) -> exp.Expr:
+    """``IN`` with a list, and ``BETWEEN``."""
+    others = node.expressions if isinstance(node, exp.In) else [node.args["low"], node.args["high"]]
+    _check_comparable(node, [node.this, *others], context)
+    return node
 
 
-def _shown_type(node: exp.Expr, context: Context) -> str | None:
-    if isinstance(node, exp.Literal) and not node.is_string:
-        return "INTEGER" if node.is_int else "DOUBLE"
-    return context.types.known(node)
+def _check_comparable(node: exp.Expr, parts: list[exp.Expr], context: Context) -> None:
+    """Refuse a comparison of a text with a number and the like, which DuckDB would cast."""
+    if any(isinstance(part, exp.Tuple | exp.All | exp.Any) for part in parts):
+        return
+    one, *others = context.types.of_all(parts)
+    for other in others:
+        if not _alike(one, other):
+            raise _mismatch(node, one, other)
+        if one != other and "TIMESTAMP" in (one, other) and node.find(exp.AtTimeZone):
+            raise not_emulated("comparing a time in a zone other than UTC with an instant")
+
+
+def case(node: exp.Expr, context: Context) -> exp.Expr:
+    """``CASE`` and ``if()``: all results are of one kind."""
+    if isinstance(node, exp.If):
+        results = [node.args["true"], node.args.get("false")]
+        if isinstance(node.parent, exp.Case):
+            return node
+    else:
+        results = [*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")]
+        if node.this is not None:
+            _check_comparable(node, [node.this, *(b.this for b in node.args["ifs"])], context)
+    check_alike([result for result in results if result is not None], "CASE", context)
+    return node
+
+
+def check_alike(values: Sequence[exp.Expr], what: str, context: Context) -> None:
+    """Refuse values of several kinds where one is to be chosen."""
+    kinds = [kind for kind in context.types.of_all(values) if kind != '"NULL"']
+    for other in kinds[1:]:
+        if not _alike(kinds[0], other):
+            raise QueryFailed(
+                f"TYPE_MISMATCH: {position(values[0])}: All {what} results must be the same type "
+                f"or coercible to a common type: {trino_name(kinds[0])}, {trino_name(other)}"
+            )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether Trino finds a common type for two."""
+    return '"NULL"' in (one, other) or _family(one) == _family(other)
 
 
 def _family(kind: str) -> str:
@@ -159,15 +194,8 @@ def _family(kind: str) -> str:
         return "number"
     if kind in _TEMPORAL:
         return "TIME" if kind == "TIME" else "moment"
-    return kind.partition("(")[0]
-
-
-def membership(node: exp.Expr, context: Context) -> exp.Expr:
-    """``IN`` with a list, and ``BETWEEN``."""
-    others = node.expressions if isinstance(node, exp.In) else [node.args["low"], node.args["high"]]
-    for other in others:
-        check_comparable(node, node.this, other, context)
-    return node
+    # The elements of arrays, rows and maps are DuckDB's affair.
+    return "nested" if kind.endswith("]") else kind.partition("(")[0].replace("TUPLE", "STRUCT")
 
 
 def concatenation(node: exp.Expr, context: Context) -> exp.Expr:
@@ -198,6 +226,14 @@ def fetch(node: exp.Expr, context: Context) -> exp.Expr:
     return exp.Limit(expression=node.args.get("count") or exp.Literal.number(1))
 
 
+def distinct(node: exp.Expr, context: Context) -> exp.Expr:
+    """``DISTINCT``, which has no ON."""
+    del context
+    if node.args.get("on"):
+        raise QueryFailed(f"{position(node)}: mismatched input 'ON'")
+    return node
+
+
 def ignore_nulls(node: exp.Expr, context: Context) -> exp.Expr:
     """``lag(x) IGNORE NULLS``: DuckDB wants it among the arguments."""
     del context
@@ -222,8 +258,11 @@ RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE), comparison),
     exp.In: membership,
     exp.Between: membership,
+    exp.Case: case,
+    exp.If: case,
     exp.DPipe: concatenation,
     exp.Bracket: subscript,
+    exp.Distinct: distinct,
     exp.Fetch: fetch,
     exp.IgnoreNulls: ignore_nulls,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,18 +105,24 @@ class LocalTable:
     origins: dict[str, str]
 
 
-def fetch(scan: Scan, store: ObjectStore, folder: Path) -> LocalTable:
+def fetch(scan: Scan, store: ObjectStore, folder: Path, check: Callable[[], None]) -> LocalTable:
     """Copy the objects of a scan to local files.
 
     Args:
         folder: for these files; made here, removed by who gave it.
+        check: called between files; raises if the query is to stop.
     """
+
+    def link(number: int, copy: Path) -> None:
+        check()
+        os.link(copy, paths[number])
+
     flat = [item for found in scan.objects for item in found]
     parquet = kind_of(scan.table.storage) == "parquet"
     how = None if parquet else reading(scan.table)
     paths = _paths(scan, folder, how.suffix if how else ".parquet")
     variant = how.variant if how else Variant.RAW
-    store.copies(flat, variant, lambda number, copy: os.link(copy, paths[number]))
+    store.copies(flat, variant, link)
     scanned = scan.stored_bytes
     if how is None:
         files = ParquetFiles(scan.table, scan.needed)

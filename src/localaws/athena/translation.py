@@ -26,10 +26,10 @@ _RULES: dict[type[exp.Expr], Rule] = {
 }
 #: What means the same to Trino and to DuckDB.
 _SAME: tuple[type[exp.Expr], ...] = (
-    exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.Between, exp.Boolean, exp.Case,
-    exp.Coalesce, exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam, exp.Distinct, exp.Dot,
-    exp.Except, exp.Exists, exp.Filter, exp.From, exp.Group, exp.GroupingSets,
-    exp.Having, exp.Identifier, exp.If, exp.IgnoreNulls, exp.In, exp.Intersect, exp.Is, exp.Join,
+    exp.Alias, exp.All, exp.And, exp.Any, exp.Array, exp.Between, exp.Boolean,
+    exp.Coalesce, exp.Column, exp.CTE, exp.Cube, exp.DataType, exp.DataTypeParam,
+    exp.Dot, exp.Except, exp.Exists, exp.Filter, exp.From, exp.Group, exp.GroupingSets,
+    exp.Having, exp.Identifier, exp.IgnoreNulls, exp.In, exp.Intersect, exp.Is, exp.Join,
     exp.Lambda, exp.Lateral, exp.Like, exp.Limit, exp.LimitOptions, exp.Literal, exp.Neg, exp.Not,
     exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Offset, exp.Or, exp.Order, exp.Ordered,
     exp.Paren, exp.Rollup, exp.Select, exp.Star, exp.Subquery, exp.Table, exp.TableAlias,
