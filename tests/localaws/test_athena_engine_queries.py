@@ -105,6 +105,8 @@ def test_sales_by_product(lake: Lake) -> None:
         ("SELECT last_value(product_name) IGNORE NULLS OVER (ORDER BY orderid) FROM orders "
          "ORDER BY orderid DESC LIMIT 1", [("Phone",)]),
         ("VALUES (1, 'a'), (2, NULL)", [(1, "a"), (2, None)]),
+        ("SELECT x + 1 FROM (VALUES (1.5 * 2, ARRAY[7][1]), (CAST('1' AS integer) / 2.0, 8)) "
+         "AS v(x, y) ORDER BY y", [(Decimal("4.0"),), (Decimal("1.5"),)]),
         ("SELECT 1 UNION ALL SELECT 2 UNION SELECT 2 ORDER BY 1 DESC", [(2,), (1,)]),
         ("(SELECT 1 INTERSECT SELECT 1) EXCEPT SELECT 2", [(1,)]),
         ("WITH big(id) AS (SELECT orderid FROM orders WHERE quantity > 1) "

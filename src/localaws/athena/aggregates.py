@@ -19,11 +19,11 @@ from localaws.athena.types import decimal_shape, is_integer, is_number, trino_na
 #: Aggregates that are the same but for their name.
 _RENAMED = {
     "any_value": "any_value", "arbitrary": "any_value", "array_agg": "array_agg",
-    "bit_and": "bit_and", "bitwise_and_agg": "bit_and", "bool_and": "bool_and",
+    "bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or", "bool_and": "bool_and",
     "bool_or": "bool_or", "every": "bool_and", "corr": "corr", "covar_pop": "covar_pop",
-    "covar_samp": "covar_samp", "kurtosis": "kurtosis", "max": "max", "min": "min",
+    "covar_samp": "covar_samp", "max": "max", "min": "min",
     "max_by": "arg_max_null", "min_by": "arg_min_null", "regr_slope": "regr_slope",
-    "regr_intercept": "regr_intercept", "skewness": "skewness", "stddev": "stddev_samp",
+    "regr_intercept": "regr_intercept", "stddev": "stddev_samp",
     "stddev_pop": "stddev_pop", "stddev_samp": "stddev_samp", "var_pop": "var_pop",
     "var_samp": "var_samp", "variance": "var_samp",
 }  # fmt: skip

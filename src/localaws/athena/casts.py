@@ -26,8 +26,6 @@ def cast(node: exp.Expr, context: Context) -> exp.Expr:
     """CAST(value AS type) and TRY_CAST."""
     assert isinstance(node, exp.Cast)
     target = _target(node)
-    if node.to.this == exp.DataType.Type.USERDEFINED:
-        return node
     source = context.type_of(node.this)
     value = converted(node.this, source, target)
     if target == "VARCHAR" and node.to.expressions:

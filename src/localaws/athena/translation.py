@@ -70,8 +70,8 @@ def _translate_scope(scope: Scope, context: Context) -> None:
 
 
 def _translate(root: exp.Expr, context: Context) -> None:
-    """Translate what stands below a node, but for lambdas: their functions do that."""
-    nodes = list(walk_in_scope(root, prune=_is_lambda_below(root)))
+    """Translate what stands below a node, but for lambdas and VALUES: they have their turn."""
+    nodes = list(walk_in_scope(root, prune=_is_elsewhere(root)))
     # Children stand behind their parents in this order, so that they are translated first.
     for node in reversed(nodes):
         if isinstance(node, exp.Unnest) or (node is root and isinstance(node, exp.Lambda)):
@@ -89,8 +89,9 @@ def _translate(root: exp.Expr, context: Context) -> None:
             node.replace(enclosed)
 
 
-def _is_lambda_below(root: exp.Expr) -> Callable[[exp.Expr], bool]:
-    return lambda node: isinstance(node, exp.Lambda) and node is not root
+def _is_elsewhere(root: exp.Expr) -> Callable[[exp.Expr], bool]:
+    """Whether what stands below a node is translated by somebody else."""
+    return lambda node: isinstance(node, exp.Lambda | exp.Values) and node is not root
 
 
 def _conclude(scope: Scope, context: Context) -> None:
