@@ -21,6 +21,7 @@ DOCS = ROOT / "docs"
 SERVICES = {
     "server": "The server",
     "lambda": "Lambda",
+    "streams": "Streams, as our movers read them",
     "pipes": "EventBridge Pipes",
     "firehose": "Firehose",
     "glue": "Glue crawlers and classifiers",

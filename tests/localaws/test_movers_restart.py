@@ -45,7 +45,7 @@ def until(there: Callable[[], bool]) -> None:
 
 
 @pytest.mark.behaviour(
-    "localaws", "With a data directory nothing that is under way is lost by a restart"
+    "server", "With a data directory nothing that is under way is lost by a restart"
 )
 def test_changes_under_way_survive_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path) as hops:
