@@ -140,7 +140,7 @@ def test_kinesis_source_refuses_puts(hops: Chain) -> None:
 def test_puts_have_limits(hops: Chain, sizes: list[int]) -> None:
     hops.delivery(direct=True)
     firehose = hops.client("firehose")
-    with pytest.raises(firehose.exceptions.InvalidArgumentException, match="limit|less than"):
+    with pytest.raises(firehose.exceptions.InvalidArgumentException, match=r"limit|less than"):
         firehose.put_record_batch(
             DeliveryStreamName="rows", Records=[{"Data": b"x" * size} for size in sizes]
         )
@@ -182,8 +182,14 @@ def test_other_streams_are_refused(hops: Chain, parameters: dict[str, Any], says
     ("destination", "says"),
     [
         ({"BufferingHints": {"SizeInMBs": 5}}, "or neither"),
-        ({"BufferingHints": {"SizeInMBs": 129, "IntervalInSeconds": 60}}, "less than or equal to 128"),
-        ({"BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 901}}, "less than or equal to 900"),
+        (
+            {"BufferingHints": {"SizeInMBs": 129, "IntervalInSeconds": 60}},
+            "less than or equal to 128",
+        ),
+        (
+            {"BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 901}},
+            "less than or equal to 900",
+        ),
         ({"CompressionFormat": "Snappy"}, "Snappy"),
         ({"S3BackupMode": "Enabled"}, "S3BackupMode"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "DynamicPartitioning"),
