@@ -108,8 +108,9 @@ def status(
     table.add_column("hop", no_wrap=True)
     for column in ("in", "out", "waiting", "failed"):
         table.add_column(column, justify="right", no_wrap=True, min_width=6)
-    for column in ("of", "freshness", "state"):
+    for column in ("of", "freshness"):
         table.add_column(column, no_wrap=True)
+    table.add_column("state")  # the one that gives way in a narrow terminal
     # A service's name is known at run time only, which boto3's types have no signature for.
     connect: Any = boto3.client
     window = timedelta(hours=hours)
