@@ -26,7 +26,6 @@ class Hop:
     """One hop of the pipeline.
 
     Attributes:
-        unit: what is counted: orders, records, objects, rows.
         came: what came in; ``went``: what went out; ``waits``: what is in between; ``failed``.
             None where AWS doesn't say.
         age: seconds since the newest thing that arrived, or None.
@@ -34,7 +33,6 @@ class Hop:
     """
 
     name: str
-    unit: str
     came: int | None = None
     went: int | None = None
     waits: int | None = None
@@ -87,7 +85,7 @@ class _Metrics:
 def _table(dynamodb: Any, name: str) -> Hop:
     # Counting would mean a scan; AWS brings ItemCount up to date every six hours.
     table = dynamodb.describe_table(TableName=name)["Table"]
-    return Hop("orders table", "orders", came=table["ItemCount"], note=table["TableStatus"])
+    return Hop("orders", came=table["ItemCount"], note=table["TableStatus"])
 
 
 def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Hop:
@@ -97,7 +95,7 @@ def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Ho
         QueueUrl=outputs["DeadLetterQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]
     state = connect("pipes").describe_pipe(Name=name)["CurrentState"]
-    return Hop("pipe", "records", came=came, failed=int(dead), note=state)
+    return Hop("records in the pipe", came=came, failed=int(dead), note=state)
 
 
 def _delivery_stream(firehose: Any, name: str, metrics: _Metrics) -> Hop:
@@ -107,7 +105,7 @@ def _delivery_stream(firehose: Any, name: str, metrics: _Metrics) -> Hop:
     came, went = total("DataReadFromKinesisStream.Records"), total("DeliveryToS3.Records")
     stream = firehose.describe_delivery_stream(DeliveryStreamName=name)
     status = stream["DeliveryStreamDescription"]["DeliveryStreamStatus"]
-    return Hop("delivery stream", "records", came=came, went=went, note=status)
+    return Hop("records in Firehose", came=came, went=went, note=status)
 
 
 def _objects(s3: Any, bucket: str) -> tuple[list[_Object], list[_Object]]:
@@ -127,8 +125,7 @@ def _objects(s3: Any, bucket: str) -> tuple[list[_Object], list[_Object]]:
 def _bronze(rows: list[_Object], errors: list[_Object], now: datetime) -> Hop:
     newest = max((entry["LastModified"] for entry in rows), default=None)
     return Hop(
-        "bronze in S3",
-        "objects",
+        "objects in S3",
         came=len(rows) + len(errors),
         went=len(rows),
         failed=len(errors),
@@ -141,11 +138,10 @@ def _catalogue(glue: Any, outputs: Mapping[str, str], rows: list[_Object], now: 
     """What waits here are objects that no crawl has seen."""
     last = glue.get_crawler(Name=outputs["CrawlerName"])["Crawler"].get("LastCrawl")
     if last is None:
-        return Hop("catalogue", "objects", came=len(rows), waits=len(rows), note="never crawled")
+        return Hop("objects crawled", came=len(rows), waits=len(rows), note="never crawled")
     waiting = sum(entry["LastModified"] >= last["StartTime"] for entry in rows)
     return Hop(
-        "catalogue",
-        "objects",
+        "objects crawled",
         came=len(rows),
         went=len(rows) - waiting,
         waits=waiting,

@@ -128,7 +128,13 @@ def test_the_status_names_every_hop(replayed: Any, shell: Shell) -> None:
     del replayed
     done = shell("status")
     assert done.returncode == 0, done.stderr
-    for hop in ("orders table", "pipe", "delivery stream", "bronze in S3", "catalogue"):
+    for hop in (
+        "orders",
+        "records in the pipe",
+        "records in Firehose",
+        "objects in S3",
+        "objects crawled",
+    ):
         assert hop in done.stdout
 
 

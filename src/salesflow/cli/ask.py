@@ -105,12 +105,11 @@ def status(
     """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
     deployment: Deployment = context.obj
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("hop", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for column in ("in", "out", "waiting", "failed"):
-        table.add_column(column, justify="right", no_wrap=True, min_width=6)
-    for column in ("of", "freshness"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("state")  # the one that gives way in a narrow terminal
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("freshness", no_wrap=True)
+    table.add_column("state", overflow="fold")  # the one that gives way in a narrow terminal
     # A service's name is known at run time only, which boto3's types have no signature for.
     connect: Any = boto3.client
     window = timedelta(hours=hours)
@@ -119,7 +118,6 @@ def status(
         table.add_row(
             hop.name,
             *("" if count is None else f"{count:,}" for count in counts),
-            hop.unit,
             "" if hop.age is None else f"{timedelta(seconds=round(hop.age))}",
             hop.note,
             style="red" if hop.failed else None,
