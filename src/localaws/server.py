@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import socket
@@ -13,8 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
+import uvicorn
 
 from localaws import registry
 from localaws.lambda_environment import isolate_functions
@@ -82,16 +80,29 @@ class LocalAws:
             for resource_type in service.resource_types():
                 registry.add_resource_type(resource_type)
         self._stop = threading.Event()
-        self._close_port: Callable[[], object] = lambda: None
+        self._http = uvicorn.Server(
+            uvicorn.Config(
+                registry.app(),
+                host=self.host,
+                port=self.port,
+                http="httptools",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                # MiniStack writes these headers itself.
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
+            )
+        )
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Serve in a background thread; returns when requests are answered."""
         self._restore()
         sys.setswitchinterval(SWITCH_SECONDS)
-        server = threading.Thread(
-            target=lambda: asyncio.run(self._serve()), name="localaws-http", daemon=True
-        )
+        server = threading.Thread(target=self._http.run, name="localaws-http", daemon=True)
         server.start()
         self._threads.append(server)
         for _ in range(READY_SECONDS * 50):
@@ -121,7 +132,7 @@ class LocalAws:
         if self.data_dir is not None:
             for service in self.services:
                 service.before_stop(self.clock())
-        self._close_port()
+        self._http.should_exit = True
         for thread in self._threads[:1]:
             thread.join(timeout=30)
         self._save()
@@ -144,17 +155,6 @@ class LocalAws:
             pass
         for service in self.services:
             service.reset()
-
-    async def _serve(self) -> None:
-        config = Config()
-        config.bind = [f"{self.host}:{self.port}"]
-        config.keep_alive_timeout = 75
-        config.graceful_timeout = 1
-        config.accesslog = None
-        config.loglevel = "WARNING"
-        loop, closing = asyncio.get_running_loop(), asyncio.Event()
-        self._close_port = lambda: loop.call_soon_threadsafe(closing.set)
-        await serve(registry.app(), config, shutdown_trigger=closing.wait)
 
     def _turn(self, service: Service) -> None:
         while not self._stop.is_set():
