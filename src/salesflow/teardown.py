@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from salesflow.deployment import STACKS, Connect, await_idle_crawler, crawler_name, stack_name
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+_VANISHING_SECONDS = 120.0
 
 
 class Protected(Exception):
@@ -79,7 +81,8 @@ def teardown(connect: Connect, prefix: str, *, patience: Patience | None = None)
         if delete_stack(cloudformation, name, patience=patience):
             deleted.append(name)
     known = {name for names in resources.values() for name in names}
-    assert_nothing_left(connect, prefix, known, patience)
+    vanishing = replace(patience, timeout=min(patience.timeout, _VANISHING_SECONDS))
+    assert_nothing_left(connect, prefix, known, vanishing)
     return Teardown(tuple(deleted), objects)
 
 
@@ -150,18 +153,27 @@ def assert_nothing_left(
 ) -> None:
     """Look until nothing of a deployment is left: Glue and Firehose delete behind one's back.
 
+    A function that was still running when its log group was deleted makes it anew; such a log
+    group is deleted again.
+
     Args:
         known: physical ids of what its stacks held.
 
     Raises:
         LeftBehind: something is there at the end of the patience.
     """
-    patience = patience or Patience(timeout=120.0)
+    patience = patience or Patience(timeout=_VANISHING_SECONDS)
+
+    def look() -> bool | None:
+        left = left_behind(connect, prefix, known)
+        for name in left:
+            what, _, group = name.partition(": ")
+            if what == _LOG_GROUP:
+                connect("logs").delete_log_group(logGroupName=group)
+        return None if left else True
+
     try:
-        patience.wait(
-            "the last resources to vanish",
-            lambda: None if left_behind(connect, prefix, known) else True,
-        )
+        patience.wait("the last resources to vanish", look)
     except TimeoutError:
         raise LeftBehind(prefix, left_behind(connect, prefix, known)) from None
 
@@ -192,13 +204,14 @@ def left_behind(connect: Connect, prefix: str, known: set[str] | None = None) ->
     return found + [f"table: {database}.{table}" for table in tables]
 
 
+_LOG_GROUP = "log group"
 _LISTS: tuple[tuple[str, str, str, str, str], ...] = (
     # what, service, paginated operation, list in the answer, name in an entry ("" if it is it)
     ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("pipe", "pipes", "list_pipes", "Pipes", "Name"),
     ("stream", "kinesis", "list_streams", "StreamNames", ""),
     ("function", "lambda", "list_functions", "Functions", "FunctionName"),
-    ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+    (_LOG_GROUP, "logs", "describe_log_groups", "logGroups", "logGroupName"),
     ("queue", "sqs", "list_queues", "QueueUrls", ""),
     ("database", "glue", "get_databases", "DatabaseList", "Name"),
     ("crawler", "glue", "get_crawlers", "Crawlers", "Name"),

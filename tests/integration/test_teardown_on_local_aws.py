@@ -93,6 +93,15 @@ def test_what_no_stack_knows_of_is_named(
     ]
 
 
+def test_a_log_group_that_a_late_function_makes_anew_is_deleted_again(
+    local_aws: LocalAws, outputs: dict[str, str]
+) -> None:
+    logs = local_aws.aws.client("logs")
+    logs.create_log_group(logGroupName=f"/aws/lambda/{PREFIX}-streaming-TransformFunction-1")
+    teardown(local_aws.aws.client, PREFIX, patience=QUICK)
+    assert left_behind(local_aws.aws.client, PREFIX) == []
+
+
 def test_a_bucket_of_more_than_one_page_is_emptied(s3: Any) -> None:
     s3.create_bucket(Bucket="large")
     s3.put_bucket_versioning(Bucket="large", VersioningConfiguration={"Status": "Enabled"})
