@@ -10,26 +10,13 @@ from botocore.exceptions import ClientError
 from localaws.athena.failures import QueryFailed
 from localaws.athena.statements import ColumnDefinition
 from localaws.athena.tokens import Name
+from localaws.table_input import PARTITION_INPUT, TABLE_INPUT
 
 GlueTable = dict[str, Any]
 GluePartition = dict[str, Any]
 
 #: What BatchCreatePartition takes at a time.
 _BATCH = 100
-#: The members of a Table that a TableInput has too.
-_INPUT = (
-    "Name",
-    "Description",
-    "Owner",
-    "Retention",
-    "StorageDescriptor",
-    "PartitionKeys",
-    "ViewOriginalText",
-    "ViewExpandedText",
-    "TableType",
-    "Parameters",
-)
-_PARTITION_INPUT = ("Values", "StorageDescriptor", "Parameters")
 
 
 def table_not_found(database: str, table: str) -> QueryFailed:
@@ -123,7 +110,7 @@ class GlueTables:
     def update(self, table: GlueTable) -> None:
         """Store a table that was changed."""
         # Glue gives empty texts that it does not take back.
-        changed = {key: table[key] for key in _INPUT if table.get(key) not in (None, "")}
+        changed = {key: table[key] for key in TABLE_INPUT if table.get(key) not in (None, "")}
         self.glue.update_table(DatabaseName=table["DatabaseName"], TableInput=changed)
 
     def delete(self, table: GlueTable) -> None:
@@ -158,7 +145,7 @@ class GlueTables:
 
     def update_partition(self, table: GlueTable, partition: GluePartition) -> None:
         """Store a partition that was changed."""
-        changed = {k: partition[k] for k in _PARTITION_INPUT if partition.get(k) is not None}
+        changed = {k: partition[k] for k in PARTITION_INPUT if partition.get(k) is not None}
         self.glue.batch_update_partition(
             DatabaseName=table["DatabaseName"],
             TableName=table["Name"],

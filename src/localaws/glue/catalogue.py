@@ -25,22 +25,10 @@ from localaws.glue.merging import (
 )
 from localaws.glue.storage import Author, partition_input, table_input
 from localaws.service import Params
+from localaws.table_input import PARTITION_INPUT, TABLE_INPUT
 
 #: BatchCreatePartition and BatchUpdatePartition take as many at a time.
 _BATCH = 100
-_TABLE_INPUT = (
-    "Name",
-    "Description",
-    "Owner",
-    "Retention",
-    "StorageDescriptor",
-    "PartitionKeys",
-    "ViewOriginalText",
-    "ViewExpandedText",
-    "TableType",
-    "Parameters",
-)
-_PARTITION_INPUT = ("Values", "StorageDescriptor", "Parameters")
 
 
 @dataclass
@@ -144,7 +132,7 @@ class Catalogue:
         if self._policy.update == "LOG":
             self._note(f"Table {name} has changed: left as it was")
             return existing
-        self._glue.update_table(DatabaseName=self._database, TableInput=_only(wanted, _TABLE_INPUT))
+        self._glue.update_table(DatabaseName=self._database, TableInput=_only(wanted, TABLE_INPUT))
         self.changes.table("UPDATE", name)
         self._note(f"Updated table {name} in database {self._database}")
         return wanted
@@ -186,7 +174,7 @@ class Catalogue:
     def _update_partitions(self, place: Params, partitions: Sequence[Params]) -> None:
         for batch in _batches(partitions):
             entries = [
-                {"PartitionValueList": p["Values"], "PartitionInput": _only(p, _PARTITION_INPUT)}
+                {"PartitionValueList": p["Values"], "PartitionInput": _only(p, PARTITION_INPUT)}
                 for p in batch
             ]
             _check(self._glue.batch_update_partition(**place, Entries=entries))
@@ -224,7 +212,7 @@ class Catalogue:
     def _deprecate_table(self, table: Params) -> None:
         if DEPRECATED in table.get("Parameters", {}):
             return
-        wanted = _only(marked(table, self._now_ms), _TABLE_INPUT)
+        wanted = _only(marked(table, self._now_ms), TABLE_INPUT)
         self._glue.update_table(DatabaseName=self._database, TableInput=wanted)
         self.changes.table("DELETE", table["Name"])
         self._note(f"Deprecated table {table['Name']} in database {self._database}")
