@@ -28,6 +28,7 @@ SERVICES = {
     "athena": "Athena",
 }
 NOT_EMULATED = {
+    "server": ["localaws.registry"],
     "pipes": ["localaws.pipes.service"],
     "firehose": ["localaws.firehose.service"],
     "glue": ["localaws.glue.service"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,10 @@ from localaws.server import DEFAULT_PORT, LocalAws, PortTaken
 
 def serve(
     port: Annotated[
-        int, typer.Option(envvar="SALESFLOW_AWS_PORT", help="The port; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=0, max=65535, envvar="SALESFLOW_AWS_PORT", help="The port; 0 takes a free one."
+        ),
     ] = DEFAULT_PORT,
     host: Annotated[
         str, typer.Option(envvar="SALESFLOW_AWS_HOST", help="The address to listen on.")
@@ -41,6 +45,9 @@ def serve(
     sys.stdout.flush()
     stop.wait()
     local.stop()
+    sys.stdout.flush()
+    # All is stopped and saved. DuckDB's binding would report what the interpreter's end leaves.
+    os._exit(0)
 
 
 if __name__ == "__main__":

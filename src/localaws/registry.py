@@ -21,6 +21,16 @@ from localaws.wire import Answer, Wire
 
 MINISTACK_VERSION = "1.5.33"
 
+NOT_EMULATED: tuple[str, ...] = (
+    "MiniStack doesn't check the properties of the CloudFormation types that it provisions itself: "
+    "an unknown property, or a word that AWS would refuse, is accepted (cfn-lint finds both)",
+    "A template with a reference to nothing, or a parameter that it doesn't declare, is accepted",
+    "A function whose package isn't in S3 is created",
+    "Encryption, lifecycle rules and point-in-time recovery in a template do nothing",
+    "Permissions of roles are not evaluated",
+    "What was written since the last clean stop is lost when the process is killed (kill -9)",
+)
+
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
 
 

@@ -140,9 +140,15 @@ def overrides_by_stack(
         overrides: parameter → value; one that several templates declare goes to each of them.
 
     Raises:
-        ParameterError: names the overrides that no template declares.
+        ParameterError: names the overrides that no template declares, or the template that is
+            no YAML.
     """
-    declared = {stack: template_parameters(body) for stack, body in templates.items()}
+    declared = {}
+    for stack, body in templates.items():
+        try:
+            declared[stack] = template_parameters(body)
+        except yaml.YAMLError as error:
+            raise ParameterError(f"{stack}.yaml is not YAML: {error}") from error
     everywhere = {name for names in declared.values() for name in names}
     if unknown := sorted(set(overrides) - everywhere):
         raise ParameterError(

@@ -66,7 +66,7 @@ def replay(
     attributes = _attributes_of(path, mapping)
     file = open_rows(path, attributes.values())
     origin = _origins(path, file.columns, mapping, attributes)
-    rejects.unlink(missing_ok=True)
+    _make_way(rejects)
     with _Rejects(rejects) as rejected, closing(_SeenIds()) as seen:
 
         def orders() -> Iterator[Write]:
@@ -83,6 +83,18 @@ def replay(
     return ReplayResult(
         written + rejected.count, written, rejected.count, rejects if rejected.count else None
     )
+
+
+def _make_way(rejects: Path) -> None:
+    """Remove an earlier rejects file, and make sure that a new one can be written."""
+    try:
+        rejects.parent.mkdir(parents=True, exist_ok=True)
+        rejects.open("w").close()
+        rejects.unlink()
+    except OSError as error:
+        raise UnreadableFile(
+            f"the rejects file {rejects} can't be written: {error.strerror}"
+        ) from error
 
 
 def _attributes_of(path: Path, mapping: Mapping[str, str]) -> dict[str, str]:

@@ -159,5 +159,22 @@ def test_a_file_that_can_not_be_read_writes_nothing(shell: Shell, tmp_path: Path
     assert "has no column Id" in done.stderr
 
 
+def test_a_place_where_no_rejects_can_be_written_is_refused_before_anything_is(
+    shell: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("orderid,product_name,quantity,price\n1,Phone,1,free\n")
+    done = shell("replay", str(path), "--rejects", str(tmp_path))
+    assert done.returncode == 1
+    assert "can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_brackets_in_data_are_shown_as_they_are(shell: Shell) -> None:
+    table = shell("query", "SELECT '[b]x[/b]' AS \"[red]h\"").stdout
+    assert "[b]x[/b]" in table
+    assert "[red]h" in table
+
+
 def _table(pipeline: Pipeline) -> str:
     return pipeline.outputs["OrdersTableName"]

@@ -131,3 +131,8 @@ def test_a_package_goes_to_the_parameter_of_its_function() -> None:
     assert code_parameters([package]) == {
         "TransformCodeKey": f"lambdas/transform_orders/{'ab' * 32}.zip"
     }
+
+
+def test_a_template_that_is_no_yaml_is_named() -> None:
+    with pytest.raises(ParameterError, match=r"storage\.yaml is not YAML"):
+        overrides_by_stack({"storage": "a: [b\nc: }"}, {})

@@ -76,12 +76,20 @@ app.command("status")(ask.status)
 app.command("aws")(local.aws)
 
 
+def _sentence(error: Exception) -> str:
+    """What AWS says, without how it was asked."""
+    if isinstance(error, ClientError):
+        said = error.response["Error"]
+        return f"{said.get('Message')} ({said.get('Code')})"
+    return " ".join(str(error).split())
+
+
 def main() -> None:
     """Run the command line; ends the process with its exit status."""
     try:
         app()
     except _EXPECTED as error:
-        complain(str(error))
+        complain(_sentence(error))
         if isinstance(error, _NO_AWS):
             complain(_HINT)
         sys.exit(1)

@@ -13,6 +13,7 @@ import boto3
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from salesflow.cli.context import Deployment, output, speech
 from salesflow.queries import Answer, ask
@@ -58,16 +59,15 @@ def query(
 def _print_table(answer: Answer) -> int:
     table = Table(header_style="bold")
     for name, kind in answer.columns:
-        table.add_column(name, justify="right" if kind in _NUMBERS else "left", overflow="fold")
+        table.add_column(
+            Text(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
+        )
     for row in answer.rows:
-        table.add_row(*("[dim]NULL[/]" if value is None else _plain(value) for value in row))
+        table.add_row(
+            *(Text("NULL", style="dim") if value is None else Text(value) for value in row)
+        )
     output.print(table)
     return table.row_count
-
-
-def _plain(text: str) -> str:
-    """Text that rich shows as it is: brackets in data are not markup."""
-    return text.replace("[", r"\[")
 
 
 def _print_csv(answer: Answer) -> int:

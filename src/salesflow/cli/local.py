@@ -23,7 +23,8 @@ def aws(
         ),
     ] = False,
     port: Annotated[
-        int, typer.Option(envvar="SALESFLOW_AWS_PORT", help="The port on 127.0.0.1.")
+        int,
+        typer.Option(min=1, max=65535, envvar="SALESFLOW_AWS_PORT", help="The port on 127.0.0.1."),
     ] = DEFAULT_PORT,
     data_dir: Annotated[
         Path | None,

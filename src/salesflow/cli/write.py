@@ -26,6 +26,7 @@ from salesflow.orders import Put, Write
 from salesflow.replay import replay
 from salesflow.writer import TableWriter, WriteCounts, connect
 
+_FIRST_YEAR = 1990
 REJECTED = 2
 """Exit status of a replay that wrote all but the rows that can't be orders."""
 
@@ -36,7 +37,9 @@ def generate(
         int | None,
         typer.Option(min=1, help="How many orders; 5,000 by default, with --rate until Ctrl-C."),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="The past that they are spread over.")] = 30,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, help="The past that they are spread over.")
+    ] = 30,
     rate: Annotated[
         float | None,
         typer.Option(min=0.001, help="A present instead: one order every so many seconds."),
@@ -49,6 +52,8 @@ def generate(
     """Write generated orders: a past, or (--rate) a present that goes on until Ctrl-C."""
     deployment: Deployment = context.obj
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+    if end.year < _FIRST_YEAR:
+        raise typer.BadParameter(f"{end.date()} is before {_FIRST_YEAR}", param_hint="--until")
     if rate is None:
         total = orders or 5000
         writes = history(orders=total, days=days, until=end, seed=seed)

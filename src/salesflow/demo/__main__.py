@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from salesflow.demo.processes import (
     AIRFLOW_PORT,
     AWS_PORT,
     CannotStart,
+    Server,
     chosen_port,
     start_airflow,
     start_local_aws,
@@ -86,13 +87,20 @@ class Demo:
         self.outcome = Outcome()
         self.outcome.seconds["environment"] = round(time.time() - started, 1)
         self.servers = ExitStack()
+        self.running: list[Server] = []
         self.password = ""
 
     @contextmanager
     def step(self, name: str, title: str) -> Iterator[screen.Watch]:
         """Time a step and show how it goes."""
         begin = time.monotonic()
-        with screen.step(title) as watch:
+        with screen.step(title) as show:
+
+            def watch(tasks: Mapping[str, str]) -> None:
+                for server in self.running:
+                    server.check()
+                show(tasks)
+
             yield watch
             self.outcome.seconds[name] = round(time.monotonic() - begin, 1)
 
@@ -113,7 +121,8 @@ class Demo:
             aws_port, airflow_port = chosen_port(*AWS_PORT), chosen_port(*AIRFLOW_PORT)
             endpoint_url = f"http://127.0.0.1:{aws_port}"
             self.outcome.airflow_url = f"http://127.0.0.1:{airflow_port}"
-            folder = ROOT / "build" / "demo"
+            # The port is free, so no other demo is at work in its folder.
+            folder = ROOT / "build" / f"demo-{airflow_port}"
             shutil.rmtree(folder, ignore_errors=True)
             aws = start_local_aws(aws_port, folder / "aws.log")
             self.servers.callback(aws.stop)
@@ -122,6 +131,7 @@ class Demo:
             )
             for server in airflow:
                 self.servers.callback(server.stop)
+            self.running = [aws, *airflow]
             os.environ.update(aws_environment(endpoint_url))
             aws.wait_for(f"{endpoint_url}/_ministack/health")
             airflow[0].wait_for(f"{self.outcome.airflow_url}/api/v2/monitor/health")
@@ -187,9 +197,9 @@ def main(
     once: Annotated[bool, typer.Option("--once", help="Stop everything at the end.")] = False,
 ) -> None:
     """The whole pipeline on this machine."""
-    # Ctrl-C and a polite kill end the demo the same way: its servers are stopped. A shell that
-    # starts it in the background has it ignore Ctrl-C, unless it says otherwise.
-    for polite in (signal.SIGINT, signal.SIGTERM):
+    # Ctrl-C, a polite kill and a closed terminal end the demo the same way: its servers are
+    # stopped. A shell that starts it in the background has it ignore Ctrl-C, unless it says so.
+    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)
     demo = Demo(float(os.environ.get("SALESFLOW_STARTED") or time.time()))
     with demo.servers:
