@@ -210,6 +210,7 @@ def main(
             screen.show_error(str(error))
         except KeyboardInterrupt:
             demo.outcome.error = "stopped"
+            screen.say("stopping the servers")
         demo.outcome.write(ROOT / "build" / "demo.json")
         if demo.outcome.ok:
             screen.show_end(demo.outcome.seconds, demo.outcome.airflow_url, demo.password, once)
