@@ -19,8 +19,9 @@ env: $(VENV)/.locked ## the environment in .venv, from the lock file
 $(VENV)/.locked: uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Salesflow needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv sync --locked --quiet
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo 'making the environment in $(VENV)'
+	@$(BIN)/uv sync --locked --quiet
 	@touch $@
 
 # The clock starts before the environment is made, as it does for the user.

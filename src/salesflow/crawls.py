@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
-
-NOT_STARTED: Final = "not started"
+from typing import Any, Literal
 
 
 class CrawlFailed(Exception):
