@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 
 from localaws.athena.catalog import Catalog, view_text
 from localaws.athena.engine import Column, Engine
+from localaws.athena.iceberg.tables import IcebergTables
 from localaws.server import LocalAws
+from localaws.service import Aws
 
 OPENX = "org.openx.data.jsonserde.JsonSerDe"
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
@@ -33,7 +35,10 @@ class Lake:
         self.glue = local.aws.client("glue")
         self.s3.create_bucket(Bucket="lake")
         self.glue.create_database(DatabaseInput={"Name": "sales"})
-        self.engine = Engine(Catalog(self.glue), self.s3, scratch, clock=lambda: NOW, **engine)
+        iceberg = IcebergTables(local.aws)
+        self.engine = Engine(
+            Catalog(self.glue), self.s3, iceberg, scratch, clock=lambda: NOW, **engine
+        )
 
     def table(
         self,
@@ -161,4 +166,5 @@ def _columns(columns: Columns) -> list[dict[str, str]]:
 
 def engine_without_tables(scratch: Path) -> Engine:
     """An engine for queries that read nothing."""
-    return Engine(Catalog(None), None, scratch, clock=lambda: NOW)
+    nowhere = IcebergTables(Aws("http://127.0.0.1:9"))
+    return Engine(Catalog(None), None, nowhere, scratch, clock=lambda: NOW)

@@ -27,6 +27,7 @@ from localaws.athena.failures import (
     ScanLimitExceeded,
     not_emulated,
 )
+from localaws.athena.iceberg.tables import IcebergTables
 from localaws.athena.objects import ObjectStore
 from localaws.athena.projection import is_projected, project
 from localaws.athena.pruning import find_conditions, prune
@@ -93,6 +94,7 @@ class Engine:
     Args:
         catalog: where tables, partitions and views are looked up.
         s3: a boto3 client.
+        iceberg: where Iceberg tables are opened.
         scratch: a folder of this engine's own, for local copies of objects.
         capacity: how many bytes of copies are kept from query to query.
         threads: how many threads all queries share; as many as there are processors, and four
@@ -104,6 +106,7 @@ class Engine:
         self,
         catalog: Catalog,
         s3: Any,
+        iceberg: IcebergTables,
         scratch: Path,
         *,
         capacity: int = 2 << 30,
@@ -112,6 +115,7 @@ class Engine:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalog = catalog
+        self.iceberg = iceberg
         self._store = ObjectStore(s3, scratch / "objects", capacity)
         self._folder = scratch / "queries"
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from localaws.athena.engine import Column, Engine, QueryResult
 from localaws.athena.executions import Execution
 from localaws.athena.failures import QueryCancelled
 from localaws.athena.glue_tables import GlueTables
+from localaws.athena.iceberg.tables import IcebergTables
 
 STOPPED = "Query cancelled by user"
 
@@ -30,6 +31,11 @@ class Run:
     tables: GlueTables
     s3: Any
     _readers: list[pa.RecordBatchReader] = field(default_factory=list)
+
+    @property
+    def iceberg(self) -> IcebergTables:
+        """Where Iceberg tables are opened, made and committed to."""
+        return self.engine.iceberg
 
     @property
     def database(self) -> str:

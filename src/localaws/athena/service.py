@@ -14,6 +14,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.engine import Engine
 from localaws.athena.executions import RETENTION
 from localaws.athena.glue_tables import GlueTables
+from localaws.athena.iceberg.tables import IcebergTables
 from localaws.athena.query_api import QueryApi
 from localaws.athena.resources import NamedQueryType, WorkGroupType
 from localaws.athena.settings_api import CatalogApi, KeptQueryApi, WorkGroupApi
@@ -56,7 +57,8 @@ class AthenaService(Service):
         with self._tools_lock:
             if self._tools is None:
                 glue, s3 = self.aws.client("glue"), self.aws.client("s3")
-                engine = Engine(Catalog(glue), s3, Path(self._scratch.name))
+                iceberg = IcebergTables(self.aws)
+                engine = Engine(Catalog(glue), s3, iceberg, Path(self._scratch.name))
                 self._tools = (engine, GlueTables(glue), s3)
             return self._tools
 
