@@ -4,7 +4,7 @@
 Writes orders with their past to the orders table: each is placed, then paid, shipped, delivered,
 perhaps cancelled, returned or removed. The task returns the exact counts of what DynamoDB has
 acknowledged. The same seed and the same `until` give the same orders: a rerun writes them again,
-and leaves them as they are.
+and leaves them as they are. What the warehouse orders to replace what was sold goes to the lake.
 
 **When:** by hand, or on the schedule in the environment variable `SALESFLOW_GENERATE_SCHEDULE`
 (a cron expression, UTC).
@@ -21,6 +21,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, ORDERS_WRITTEN, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
+from salesflow_airflow.generation import write_restocks
 from salesflow_airflow.operators.generate_orders import GenerateOrdersOperator
 
 CRON = os.environ.get("SALESFLOW_GENERATE_SCHEDULE")
@@ -58,7 +59,7 @@ CRON = os.environ.get("SALESFLOW_GENERATE_SCHEDULE")
 )
 def generate_orders() -> None:
     outputs = read_outputs()
-    GenerateOrdersOperator(
+    write_orders = GenerateOrdersOperator(
         task_id="write_orders",
         where="{{ params.where }}",
         table=outputs["OrdersTableName"],
@@ -70,6 +71,7 @@ def generate_orders() -> None:
         seed="{{ '' if params.seed is none else params.seed }}",
         outlets=[ORDERS_WRITTEN],
     )
+    write_restocks(write_orders.output, outputs)
 
 
 generate_orders()

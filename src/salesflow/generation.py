@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from salesflow.generator import history
+from salesflow.orders import Write
 from salesflow.writer import TableWriter, WriteCounts
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Assignment:
     days: int
     until: datetime
     seed: int
+
+    def writes(self) -> Iterator[Write]:
+        """What is written for these orders, in the order of time."""
+        return history(orders=self.orders, days=self.days, until=self.until, seed=self.seed)
 
     def parts(self, size: int = ORDERS_PER_INVOCATION) -> Iterator[Assignment]:
         """The same number of orders in parts of at most `size`, each with a seed of its own."""
@@ -75,14 +80,7 @@ def write_here(client: DynamoDBClient, table: str, assignment: Assignment) -> Wr
         WriteError: not everything was written; it says what was.
     """
     began = datetime.now(UTC)
-    counts = TableWriter(client=client, table=table).write(
-        history(
-            orders=assignment.orders,
-            days=assignment.days,
-            until=assignment.until,
-            seed=assignment.seed,
-        )
-    )
+    counts = TableWriter(client=client, table=table).write(assignment.writes())
     return Written(assignment, counts, began, datetime.now(UTC))
 
 

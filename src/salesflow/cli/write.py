@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
+import boto3
 import typer
 from rich.progress import (
     BarColumn,
@@ -24,6 +25,7 @@ from salesflow.cli.context import Deployment, output, speech
 from salesflow.generator import history, live
 from salesflow.orders import Put, Write
 from salesflow.replay import replay
+from salesflow.warehouse import Warehouse, store_restocks
 from salesflow.writer import TableWriter, WriteCounts, connect
 
 _FIRST_YEAR = 1990
@@ -54,13 +56,20 @@ def generate(
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
     if end.year < _FIRST_YEAR:
         raise typer.BadParameter(f"{end.date()} is before {_FIRST_YEAR}", param_hint="--until")
+    warehouse = Warehouse()
     if rate is None:
         total = orders or 5000
-        writes = history(orders=total, days=days, until=end, seed=seed)
+        run = f"history of {total} orders in {days} days until {end.isoformat()}, seed {seed}"
+        writes = warehouse.watch(history(orders=total, days=days, until=end, seed=seed))
         counts = _write(deployment, writes, total)
     else:
+        run = f"live from {end.isoformat()}, seed {seed}"
         writes = _first_orders(live(interval_seconds=rate, start=end, seed=seed), orders)
-        counts = _write(deployment, _as_time_passes(writes), orders, at_once=True)
+        counts = _write(deployment, warehouse.watch(_as_time_passes(writes)), orders, at_once=True)
+        end = datetime.now(UTC)
+    store_restocks(
+        boto3.client("s3"), deployment.outputs["LakeBucketName"], run, warehouse.restocks(end)
+    )
     output.print(
         f"{counts.inserted:,} orders written, {counts.changed:,} changed, "
         f"{counts.removed:,} removed: {counts.writes:,} changes",
