@@ -130,7 +130,7 @@ def coercible(kind: pa.DataType, into: pa.DataType) -> bool:
         return bool(pa.types.is_floating(into))
     if pa.types.is_timestamp(into):
         return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None))
-    if pa.types.is_list(kind) and pa.types.is_list(into):
+    if pa.types.is_list(kind) and (pa.types.is_list(into) or pa.types.is_large_list(into)):
         return coercible(kind.value_type, into.value_type)
     if pa.types.is_map(kind) and pa.types.is_map(into):
         same = coercible(kind.key_type, into.key_type)

@@ -38,6 +38,7 @@ class Execution:
         columns: of the result, once it is known.
         changed: what was done to how many rows, for what changes rows.
         cancelled: set when the query is to stop.
+        decided: whether it has come to where it is too late to stop it.
     """
 
     id: str
@@ -68,6 +69,8 @@ class Execution:
     output_bytes: int = 0
     reused: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+    decided: bool = False
+    _deciding: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def text_result(self) -> bool:
@@ -84,6 +87,19 @@ class Execution:
         self.state, self.started = "RUNNING", now
         suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))  # noqa: S311
         self.engine_id = f"{now:%Y%m%d_%H%M%S}_{random.randrange(100000):05}_{suffix}"  # noqa: S311
+
+    def cancel(self) -> bool:
+        """Have the query stop, unless it is too late; returns whether it will."""
+        with self._deciding:
+            if not self.decided:
+                self.cancelled.set()
+            return not self.decided
+
+    def decide(self) -> bool:
+        """Come to where the query can't be stopped any more; returns whether it got there."""
+        with self._deciding:
+            self.decided = not self.cancelled.is_set()
+            return self.decided
 
     def end(self, state: str, now: datetime, reason: str | None = None) -> None:
         """The query has come to an end; one that is at its end already stays as it is."""
@@ -144,9 +160,8 @@ class Execution:
 
     def snapshot(self) -> Params:
         """As JSON types."""
-        state = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "cancelled"
-        }
+        passing = ("cancelled", "decided", "_deciding")
+        state = {n: getattr(self, n) for n in self.__dataclass_fields__ if n not in passing}
         for name in ("submitted", "started", "completed"):
             state[name] = state[name].isoformat() if state[name] else None
         state["output"] = [self.output.bucket, self.output.key, dict(self.output.options)]

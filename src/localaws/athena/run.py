@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +33,13 @@ class Run:
     tables: GlueTables
     s3: Any
     _readers: list[pa.RecordBatchReader] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> datetime:
+        """The time: the clock that the execution was started by has gone on since."""
+        began = self.execution.started or self.execution.submitted
+        return began + timedelta(seconds=time.monotonic() - self._began)
 
     @property
     def iceberg(self) -> IcebergTables:
@@ -49,6 +58,15 @@ class Run:
             QueryCancelled: it has.
         """
         if self.execution.cancelled.is_set():
+            raise QueryCancelled(STOPPED)
+
+    def decide(self) -> None:
+        """Come to where the query can't be stopped any more: its effects are about to be seen.
+
+        Raises:
+            QueryCancelled: it has been stopped before.
+        """
+        if not self.execution.decide():
             raise QueryCancelled(STOPPED)
 
     def shape(self, query: str) -> QueryResult:

@@ -77,12 +77,10 @@ class Runner:
             return bool(self._threads or self._executions.in_state("QUEUED"))
 
     def stop(self, execution: Execution) -> None:
-        """Cancel a query; one that has ended stays as it is."""
+        """Cancel a query; one that has ended, or is committing, stays as it is."""
         with self._changed:
-            if execution.final:
-                return
-            execution.cancelled.set()
-            execution.end("CANCELLED", datetime.now(UTC), STOPPED)
+            if not execution.final and execution.cancel():
+                execution.end("CANCELLED", datetime.now(UTC), STOPPED)
 
     def stop_all(self) -> None:
         """Cancel all queries, and wait for those that run."""

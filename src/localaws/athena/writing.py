@@ -18,6 +18,7 @@ from localaws.athena.ddl import table_input
 from localaws.athena.engine import QueryResult
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.glue_tables import GlueTable, is_iceberg, is_view
+from localaws.athena.iceberg import inserts
 from localaws.athena.results import COUNT_COLUMN
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import (
@@ -214,6 +215,8 @@ def insert(run: Run, statement: Insert) -> Outcome:
         raise QueryFailed(
             f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG_NAME}.{database}.{name}' does not exist"
         )
+    if is_iceberg(table):
+        return inserts.insert(run, statement, table)
     kind = _insertable(table)
     keys = [str(key["Name"]) for key in table.get("PartitionKeys", [])]
     described = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
@@ -264,8 +267,6 @@ def _insertable(table: GlueTable) -> Format:
     """How rows are added to a table."""
     if is_view(table):
         raise QueryFailed("NOT_SUPPORTED: Inserting into views is not supported")
-    if is_iceberg(table):
-        raise not_emulated("INSERT INTO an Iceberg table")
     serde = table["StorageDescriptor"].get("SerdeInfo", {})
     library = serde.get("SerializationLibrary", "")
     if library not in _WRITABLE:

@@ -1,0 +1,139 @@
+"""Commits: files go into a table and out of it in one snapshot, or not at all.
+
+Nothing of it is visible before Glue takes the new pointer. Whoever comes second begins again on
+the new state of the table, and fails if what he read or replaces has changed meanwhile
+(https://iceberg.apache.org/docs/latest/reliability/#concurrent-write-operations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg.exceptions import ValidationException
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.snapshots import IsolationLevel, Operation, Summary
+from pyiceberg.table.update import AddSnapshotUpdate, UpdatesAndRequirements
+from pyiceberg.table.update.snapshot import _OverwriteFiles
+from pyiceberg.table.update.validate import _added_data_files
+from pyiceberg.utils.datetime import datetime_to_millis
+
+from localaws.athena.failures import QueryFailed
+from localaws.athena.iceberg.tables import translated
+
+#: Whether rows of a file could be among those that a statement asks for.
+MayMatch = Callable[[DataFile], bool]
+_SERVER_FAULT = 500
+
+
+class CommitUnknown(QueryFailed):
+    """A commit of which nobody knows whether it came about; its files must stay."""
+
+
+def commit(
+    table: Table,
+    operation: Operation,
+    *,
+    added: Sequence[DataFile] = (),
+    removed: Sequence[DataFile] = (),
+    may_match: MayMatch | None = None,
+    now: datetime,
+    decide: Callable[[], None],
+) -> None:
+    """Make a snapshot.
+
+    Args:
+        table: as the statement found it: what was committed since is what it may conflict with.
+        operation: what the snapshot's summary calls this.
+        may_match: which files that others add are a conflict; with None there is none.
+        now: the snapshot's time; one that is not behind the table's last change is put there.
+        decide: called when there is no way back; raises if the statement has been stopped.
+
+    Raises:
+        QueryFailed: it conflicts with what others committed, or the table is gone; the table is
+            as it was.
+        CommitUnknown: Glue gave no answer, so that it may yet come true.
+    """
+    transaction = Transaction(table)
+    replacement = _ReplaceFiles(transaction, operation, may_match, now)
+    for file in added:
+        replacement.append_data_file(file)
+    for file in removed:
+        replacement.delete_data_file(file)
+    database, name = table.name()
+    try:
+        with translated(database, name):
+            replacement.commit()
+            decide()
+            transaction.commit_transaction()
+    except (ClientError, BotoCoreError) as error:
+        if _refused(error):
+            replacement.forget()
+            raise
+        if table.refresh().metadata.snapshot_by_id(replacement.snapshot_id) is None:
+            raise CommitUnknown(
+                f"ICEBERG_COMMIT_ERROR: Failed to commit Iceberg update to table: {database}.{name}"
+            ) from error
+    except QueryFailed:
+        replacement.forget()
+        raise
+    except OSError as error:
+        replacement.forget()
+        raise QueryFailed(f"ICEBERG_FILESYSTEM_ERROR: {database}.{name}: {error}") from error
+
+
+def _refused(error: ClientError | BotoCoreError) -> bool:
+    """Whether AWS said that it did nothing."""
+    if not isinstance(error, ClientError):
+        return False
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) < _SERVER_FAULT
+
+
+class _ReplaceFiles(_OverwriteFiles):
+    """PyIceberg's overwrite of named files, with a time, an operation and conflicts of ours."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        operation: Operation,
+        may_match: MayMatch | None,
+        now: datetime,
+    ) -> None:
+        super().__init__(Operation.OVERWRITE, transaction, transaction._table.io)
+        self._called = operation
+        self._may_match = may_match
+        self._now = now
+
+    def _summary(self, snapshot_properties: Any = {}) -> Summary:  # noqa: B006 - PyIceberg's own
+        summary = super()._summary(snapshot_properties)
+        return Summary(operation=self._called, **summary.additional_properties)
+
+    def _commit(self) -> UpdatesAndRequirements:
+        updates, requirements = super()._commit()
+        last = self._transaction.table_metadata.last_updated_ms
+        at = max(datetime_to_millis(self._now), last + 1)
+        dated = tuple(
+            AddSnapshotUpdate(snapshot=update.snapshot.model_copy(update={"timestamp_ms": at}))
+            if isinstance(update, AddSnapshotUpdate)
+            else update
+            for update in updates
+        )
+        return dated, requirements
+
+    def forget(self) -> None:
+        """Remove the manifests of a commit that did not come about."""
+        self._clean_all_uncommitted()
+
+    def _validate_concurrency(self) -> None:
+        window = self._commit_window
+        if self._may_match is None or window is None or window.is_empty() or window.head is None:
+            return
+        table = self._transaction._table
+        if table.metadata.isolation_level(Operation.OVERWRITE) != IsolationLevel.SERIALIZABLE:
+            return
+        for entry in _added_data_files(table, window.head, None, None, window.base):
+            if self._may_match(entry.data_file):
+                raise ValidationException(f"Added since: {entry.data_file.file_path}")
