@@ -6,15 +6,7 @@ SELECT problem, orderid, event_id, sequence_number, dt, hour, path
 FROM (
     SELECT
         orderid, event_id, sequence_number, dt, hour, "$path" AS path,
-        CASE
-            WHEN coalesce(orderid, '') = '' THEN 'no orderid'
-            WHEN coalesce(event_id, '') = '' THEN 'no event_id'
-            WHEN coalesce(sequence_number, '') = '' THEN 'no sequence_number'
-            WHEN creation_time IS NULL THEN 'no creation_time'
-            WHEN coalesce(event_type, '') NOT IN ('INSERT', 'MODIFY', 'REMOVE') THEN 'event_type'
-            WHEN event_type <> 'REMOVE' AND (product_name IS NULL OR quantity IS NULL OR price IS NULL)
-                THEN 'no product_name, quantity or price'
-        END AS problem
+{% include "sql/row_problem.sql" %} AS problem
     FROM orders_changelog
     WHERE dt >= '{{ task.first_day }}'
 ) AS judged
