@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from salesflow.patience import Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_athena.type_defs import ColumnInfoTypeDef
 
 Row = tuple[str | None, ...]
 
@@ -23,18 +24,25 @@ class Answer:
     """A query that succeeded.
 
     Attributes:
-        columns: names and Athena types, in order.
+        query_id: Athena's id of the query.
+        column_info: Athena's description of the columns, with precision and scale.
         rows: the values as Athena prints them, None for NULL; read once, page by page.
         scanned_bytes: what the query read, and is charged for (10 MB at least).
         seconds: how long Athena worked on it.
         output: S3 URI of the result file.
     """
 
-    columns: tuple[tuple[str, str], ...]
+    query_id: str
+    column_info: tuple[ColumnInfoTypeDef, ...]
     rows: Iterator[Row]
     scanned_bytes: int
     seconds: float
     output: str
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Names and Athena types, in order."""
+        return tuple((column["Name"], column["Type"]) for column in self.column_info)
 
 
 def ask(
@@ -44,24 +52,30 @@ def ask(
     database: str,
     workgroup: str,
     parameters: Sequence[str] = (),
+    token: str | None = None,
     patience: Patience | None = None,
 ) -> Answer:
     """Run one statement and wait for it.
 
     Args:
         parameters: for the statement's question marks, as SQL literals.
+        token: Athena answers one that it knows with the query that has it (see `request_token`).
         patience: how long to wait; 30 minutes, Athena's own limit for a query, by default.
 
     Raises:
         QueryFailed: with Athena's reason.
         TimeoutError: the query was still running; it is stopped.
     """
-    arguments = {"ExecutionParameters": list(parameters)} if parameters else {}
+    arguments: dict[str, Any] = {}
+    if parameters:
+        arguments["ExecutionParameters"] = list(parameters)
+    if token:
+        arguments["ClientRequestToken"] = token
     query_id = client.start_query_execution(
         QueryString=sql,
         QueryExecutionContext={"Database": database},
         WorkGroup=workgroup,
-        **arguments,  # type: ignore[arg-type]
+        **arguments,
     )["QueryExecutionId"]
 
     def finished() -> str | None:
@@ -78,10 +92,11 @@ def ask(
     execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
     if execution["Status"]["State"] != "SUCCEEDED":
         raise QueryFailed(execution["Status"].get("StateChangeReason", "no reason was given"))
-    columns, rows = _read(client, query_id, header=execution["StatementType"] == "DML")
+    info, rows = _read(client, query_id, header=execution["StatementType"] == "DML")
     statistics = execution["Statistics"]
     return Answer(
-        columns=columns,
+        query_id=query_id,
+        column_info=info,
         rows=rows,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
@@ -91,7 +106,7 @@ def ask(
 
 def _read(
     client: AthenaClient, query_id: str, *, header: bool
-) -> tuple[tuple[tuple[str, str], ...], Iterator[Row]]:
+) -> tuple[tuple[ColumnInfoTypeDef, ...], Iterator[Row]]:
     """The columns, and the rows without the header line that Athena puts first for a SELECT."""
     pages = iter(client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
     first = next(pages)["ResultSet"]
@@ -108,4 +123,4 @@ def _read(
                 return
             page = following["ResultSet"]
 
-    return tuple((column["Name"], column["Type"]) for column in info), rows()
+    return tuple(info), rows()
