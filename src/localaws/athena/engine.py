@@ -6,21 +6,18 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from localaws.athena import duck
 from localaws.athena.binding import BoundQuery, bind
-from localaws.athena.catalog import Catalog, Table
-from localaws.athena.dialect import HIDDEN_COLUMNS, bind_parameters, parse
+from localaws.athena.catalog import Catalog
+from localaws.athena.dialect import bind_parameters, parse
 from localaws.athena.failures import (
     QueryCancelled,
     QueryFailed,
@@ -33,7 +30,8 @@ from localaws.athena.projection import is_projected, project
 from localaws.athena.pruning import find_conditions, prune
 from localaws.athena.scan import Scan, fetch, plan_scan
 from localaws.athena.translation import translate
-from localaws.athena.types import Column, result_column
+from localaws.athena.types import Column
+from localaws.athena.work import QueryResult, Work
 
 __all__ = [
     "NOT_EMULATED",
@@ -66,26 +64,8 @@ NOT_EMULATED: tuple[str, ...] = (
     "A query with LIMIT is counted as if it read all objects of its partitions.",
 )
 _ALIAS = exp.TableAlias(this=exp.to_identifier("q"))
-_BATCH_ROWS = 50_000
 #: Objects that a plan names.
 _SHOWN = 100
-
-
-@dataclass
-class QueryResult:
-    """The rows of a query, streaming.
-
-    Attributes:
-        columns: what the rows consist of.
-        reader: gives the rows; raises QueryFailed where a fault is found only while reading.
-            Local files are kept until it is read to its end, closed or dropped.
-        scanned_bytes: what Athena would charge: the bytes of the objects read as they are
-            stored, for columnar formats of the columns used.
-    """
-
-    columns: list[Column]
-    reader: pa.RecordBatchReader
-    scanned_bytes: int
 
 
 class Engine:
@@ -116,7 +96,7 @@ class Engine:
     ) -> None:
         self._catalog = catalog
         self.iceberg = iceberg
-        self._store = ObjectStore(s3, scratch / "objects", capacity)
+        self.store = ObjectStore(s3, scratch / "objects", capacity)
         self._folder = scratch / "queries"
         shutil.rmtree(self._folder, ignore_errors=True)
         self._instance = duck.open_instance(
@@ -125,9 +105,14 @@ class Engine:
         self._types: dict[str, str] = {}
         self._clock = clock
 
+    def begin(self, cancelled: threading.Event | None) -> Work:
+        """Begin a query's work; whoever asks for it must close it."""
+        connection = duck.connect(self._instance)
+        return Work(connection, self._folder / uuid.uuid4().hex, cancelled, self._clock())
+
     def select(
         self,
-        statement: exp.Expr | str,
+        statement: str,
         database: str,
         *,
         parameters: Sequence[str] = (),
@@ -147,25 +132,21 @@ class Engine:
             ScanLimitExceeded: before anything is read.
             QueryFailed: with Athena's message.
         """
-        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, cancelled)
+        work = self.begin(cancelled)
         try:
-            now = self._clock()
-            query, tree = self._prepare(statement, database, parameters, now, work)
-            scans = self._plan(query, tree, now, work)
-            _check_limit(scans.values(), scan_limit)
-            scanned = self._read(scans, work)
+            query, tree = self.prepare(statement, database, parameters, work)
+            scanned = self.read(query, tree, work, scan_limit)
             return work.run(tree, query.names, scanned)
         except BaseException:
             work.close()
             raise
 
-    def explain(self, statement: exp.Expr | str, database: str) -> str:
+    def explain(self, statement: str, database: str) -> str:
         """The plan of a query as text: DuckDB's, under what is read of each table."""
-        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
+        work = self.begin(None)
         try:
-            now = self._clock()
-            query, tree = self._prepare(statement, database, (), now, work)
-            scans = self._plan(query, tree, now, work)
+            query, tree = self.prepare(statement, database, (), work)
+            scans = self._plan(query, tree, work)
             lines = [line for scan in scans.values() for line in _describe(scan)]
             work.stand_in(query.scans)
             rows = work.execute(f"EXPLAIN {duck.to_sql(tree)}").fetchall()
@@ -175,15 +156,15 @@ class Engine:
 
     def describe(
         self,
-        statement: exp.Expr | str,
+        statement: str,
         database: str,
         *,
         parameters: Sequence[str] = (),
     ) -> QueryResult:
         """The columns of a query's result, and no rows: nothing is listed or read for it."""
-        work = _Work(duck.connect(self._instance), self._folder / uuid.uuid4().hex, None)
+        work = self.begin(None)
         try:
-            query, tree = self._prepare(statement, database, parameters, self._clock(), work)
+            query, tree = self.prepare(statement, database, parameters, work)
             work.stand_in(query.scans)
             nothing = exp.select("*").from_(exp.Subquery(this=tree, alias=_ALIAS)).limit(0)
             return work.run(nothing, query.names, 0)
@@ -191,41 +172,68 @@ class Engine:
             work.close()
             raise
 
-    def _prepare(
+    def prepare(
         self,
         statement: exp.Expr | str,
         database: str,
         parameters: Sequence[str],
-        now: datetime,
-        work: _Work,
+        work: Work,
     ) -> tuple[BoundQuery, exp.Expr]:
-        sql = statement if isinstance(statement, str) else statement.sql(dialect="athena")
-        query = bind(parse(bind_parameters(sql, parameters)), database, self._catalog)
-        return query, translate(query, work.connection, self._types, now)
+        """Bind a query, given as text or as `dialect.parse` gives it, and translate it."""
+        if isinstance(statement, str):
+            statement = parse(bind_parameters(statement, parameters))
+        query = bind(statement, database, self._catalog)
+        return query, translate(query, work.connection, self._types, work.now)
+
+    def read(
+        self,
+        query: BoundQuery,
+        tree: exp.Expr,
+        work: Work,
+        scan_limit: int | None,
+        *,
+        besides: Collection[str] = (),
+    ) -> int:
+        """Have the tables of a query at hand, as views of its connection.
+
+        Args:
+            besides: the scans that somebody else sees to.
+
+        Returns:
+            The bytes that were scanned.
+
+        Raises:
+            ScanLimitExceeded: before anything is read.
+        """
+        scans = self._plan(query, tree, work, besides)
+        _check_limit(scans.values(), scan_limit)
+        return self._fetch(scans, work)
 
     def _plan(
-        self, query: BoundQuery, tree: exp.Expr, now: datetime, work: _Work
+        self, query: BoundQuery, tree: exp.Expr, work: Work, besides: Collection[str] = ()
     ) -> dict[str, Scan]:
         conditions = find_conditions(tree, query.scans)
         needed = _needed_columns(tree)
         scans = {}
         for name, table in query.scans.items():
             work.check()
+            if name in besides:
+                continue
             partitions = None
             if table.iceberg:
                 raise not_emulated(f"the Iceberg table {table.database}.{table.name}")
             if table.partition_keys:
                 projected = is_projected(table)
-                every = project(table, now) if projected else self._catalog.partitions(table)
+                every = project(table, work.now) if projected else self._catalog.partitions(table)
                 partitions = prune(table, list(every), conditions.get(name), work.connection)
-            scans[name] = plan_scan(table, partitions, needed.get(name, frozenset()), self._store)
+            scans[name] = plan_scan(table, partitions, needed.get(name, frozenset()), self.store)
         return scans
 
-    def _read(self, scans: dict[str, Scan], work: _Work) -> int:
+    def _fetch(self, scans: dict[str, Scan], work: Work) -> int:
         scanned = 0
         for name, scan in scans.items():
             work.check()
-            local = fetch(scan, self._store, work.folder / name, work.check)
+            local = fetch(scan, self.store, work.folder / name, work.check)
             scanned += local.scanned_bytes
             work.origins.update(local.origins)
             work.execute(f'CREATE TEMP VIEW "{name}" AS {local.sql}').fetchall()
@@ -261,87 +269,3 @@ def _describe(scan: Scan) -> list[str]:
     head = f"Scan of {table}: {len(objects)} objects, {scan.stored_bytes} bytes"
     more = [f"  and {len(objects) - _SHOWN} more"] if len(objects) > _SHOWN else []
     return [head, *(f"  {uri}" for uri in objects[:_SHOWN]), *more]
-
-
-class _Work:
-    """One query under way: its connection, its folder, and who may stop it."""
-
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        folder: Path,
-        cancelled: threading.Event | None,
-    ) -> None:
-        self.connection = connection
-        self.folder = folder
-        self.origins: dict[str, str] = {}
-        self._cancelled = cancelled
-        self._done = threading.Event()
-        self._closing = threading.Lock()
-
-    def check(self) -> None:
-        """Stop here if the query was cancelled."""
-        if self._cancelled is not None and self._cancelled.is_set():
-            raise QueryCancelled("Query cancelled by user")
-
-    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
-        """Run DuckDB's SQL."""
-        self.check()
-        try:
-            return self.connection.execute(sql)
-        except duckdb.Error as error:
-            raise duck.failure(error, self.origins) from error
-
-    def run(self, tree: exp.Expr, names: Sequence[str], scanned: int) -> QueryResult:
-        """Start the query; the result closes this work when it is read or dropped."""
-        if self._cancelled is not None:
-            threading.Thread(target=self._watch, daemon=True).start()
-        self.check()
-        try:
-            rows = self.connection.sql(duck.to_sql(tree))
-            kinds = [str(kind) for kind in rows.types]
-            columns = [result_column(n, k) for n, k in zip(names, kinds, strict=True)]
-            batches = rows.to_arrow_reader(_BATCH_ROWS)
-        except duckdb.Error as error:
-            raise duck.failure(error, self.origins) from error
-        schema = pa.schema([f.with_name(n) for f, n in zip(batches.schema, names, strict=True)])
-        rows_of_result = self._rows(batches, schema)
-        # Begun, it comes to its end also when it is dropped unread.
-        next(rows_of_result)
-        reader = pa.RecordBatchReader.from_batches(schema, rows_of_result)
-        return QueryResult(columns, reader, scanned)
-
-    def _rows(self, batches: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        try:
-            yield pa.RecordBatch.from_arrays([], names=[])
-            for batch in batches:
-                self.check()
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            # Arrow hands on what DuckDB says as errors of its own.
-            raise duck.failure(error, self.origins) from error
-        finally:
-            self.close()
-
-    def stand_in(self, tables: Mapping[str, Table]) -> None:
-        """Put empty tables in the place of those that the query reads."""
-        for name, table in tables.items():
-            types = {**table.schema, **HIDDEN_COLUMNS}
-            columns = ", ".join(f"{duck.quoted(column)} {kind}" for column, kind in types.items())
-            self.execute(f'CREATE TEMP TABLE "{name}" ({columns})').fetchall()
-
-    def _watch(self) -> None:
-        assert self._cancelled is not None
-        while not self._done.is_set():
-            if self._cancelled.wait(0.1):
-                with self._closing:
-                    if not self._done.is_set():
-                        self.connection.interrupt()
-                return
-
-    def close(self) -> None:
-        """Give up the connection and the files."""
-        with self._closing:
-            self._done.set()
-        self.connection.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
