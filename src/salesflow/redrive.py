@@ -1,0 +1,184 @@
+"""Redrives: what didn't arrive is put to the CDC stream again, and that is written down."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from salesflow.cdc_stream import Replay, StreamWriter, replay_of
+from salesflow.dead_letters import (
+    DeadLetterQueue,
+    Message,
+    Unreadable,
+    dead_letter_of,
+    read_again,
+    without_old_image,
+)
+from salesflow.quarantine import failures_in, payload_digest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_SHOWN_CHARACTERS: Final = 256
+
+Write = Callable[[str], object]
+"""Runs one SQL statement."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a redrive.
+
+    Attributes:
+        changes: how many the stream acknowledged.
+        orderids: whose they are.
+        refused: what could not be redriven, and why.
+        began, ended: the times (UTC) between which they were put; None if none was.
+    """
+
+    changes: int = 0
+    orderids: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    began: datetime | None = None
+    ended: datetime | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON values, named as in the announcements of those who write orders."""
+        return {
+            "changes": self.changes,
+            "orders": len(self.orderids),
+            "refused": self.refused,
+            "written_from": self.began.isoformat() if self.began else None,
+            "written_until": self.ended.isoformat() if self.ended else None,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Redrive:
+    """One redrive, by which all changes go.
+
+    Args:
+        write: runs a statement on the lake, for the table `redrives`.
+        now: the time, in UTC.
+    """
+
+    run_id: str
+    stream: StreamWriter
+    write: Write
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def put(self, replays: Iterable[Replay]) -> None:
+        """Put changes to the stream, and write down which it acknowledged and which don't fit.
+
+        What breaks off in between has been put and isn't written down: it is put again next time.
+        """
+        self.outcome.began = self.outcome.began or self.now()
+        for acknowledged in self.stream.put(self._fitting(replays)):
+            self.outcome.ended = self.now()
+            self.outcome.changes += len(acknowledged)
+            self.outcome.orderids |= {r.orderid for r in acknowledged if r.orderid is not None}
+            self.write(record_statement(self.run_id, self.outcome.ended, acknowledged))
+
+    def _fitting(self, replays: Iterable[Replay]) -> Iterator[Replay]:
+        for replay in replays:
+            if replay.fits:
+                yield replay
+            else:
+                self.outcome.refused.append(
+                    f"{replay}: its {replay.size:,} bytes are more than the stream takes"
+                )
+
+
+def record_statement(run_id: str, at: datetime, replays: Iterable[Replay]) -> str:
+    """The statement that writes down what was redriven."""
+    rows = ",\n".join(
+        f"({_literal(run_id)}, TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', "
+        f"{_literal(r.source)}, {_literal(r.digest)}, {r.failures}, "
+        f"{_literal(r.event_id)}, {_literal(r.orderid)})"
+        for r in replays
+    )
+    return (
+        "INSERT INTO redrives\n"
+        "(run_id, redriven_at, source, payload_digest, failures, event_id, orderid)\n"
+        f"VALUES\n{rows}"
+    )
+
+
+def _literal(text: str | None) -> str:
+    """Text in SQL. It may come from a payload, which may be anything, so it is cut and plain."""
+    if text is None:
+        return "CAST(NULL AS varchar)"
+    plain = "".join(c if c.isprintable() else "?" for c in text[:_SHOWN_CHARACTERS])
+    return "'" + plain.replace("'", "''") + "'"
+
+
+def quarantined_replays(
+    client: S3Client, waiting: Iterable[tuple[str, int, str]]
+) -> Iterator[Replay]:
+    """The payloads of quarantined records, from the objects that Firehose wrote.
+
+    Args:
+        waiting: digest, number of failures and object (s3://…) of each, ordered by object.
+
+    Raises:
+        LookupError: an object no longer has what it had.
+    """
+    for uri, rows in groupby(waiting, key=lambda row: row[2]):
+        wanted = {digest: failures for digest, failures, _ in rows}
+        place = urlsplit(uri)
+        for failure in failures_in(client, place.netloc, place.path.lstrip("/")):
+            payload = b64decode(failure["rawData"])
+            failures = wanted.pop(payload_digest(payload), None)
+            if failures is not None:
+                yield replay_of("quarantine", payload, failures)
+        if wanted:
+            raise LookupError(f"{uri} has no record of {', '.join(wanted)}")
+
+
+def redrive_dead_letters(
+    redrive: Redrive,
+    sqs: SQSClient,
+    queue_url: str,
+    streams: DynamoDBStreamsClient,
+    restore: Callable[[], Iterable[Replay]],
+) -> None:
+    """Redrive the changes that the pipe's dead letters point to, and delete these messages.
+
+    Changes that the stream has forgotten are made anew by `restore`, once for all of them. A
+    message is deleted when all its changes are acknowledged; any other stays in the queue.
+    """
+    forgotten: list[Message] = []
+    with DeadLetterQueue(sqs, queue_url) as queue:
+        for messages in queue.receive():
+            replays: list[Replay] = []
+            done: list[Message] = []
+            for message in messages:
+                try:
+                    letter = dead_letter_of(message.body)
+                except Unreadable as error:
+                    redrive.outcome.refused.append(f"message {message.message_id}: {error}")
+                    continue
+                reading = read_again(streams, letter)
+                found = [_reduced(event) for event in reading.events]
+                replays += found
+                if all(replay.fits for replay in found):
+                    (done if reading.whole else forgotten).append(message)
+            redrive.put(replays)
+            queue.delete(done)
+        if forgotten:
+            redrive.put(restore())
+            queue.delete(forgotten)
+
+
+def _reduced(event: bytes) -> Replay:
+    """An event, without the old image if the stream takes it only so: that is why it was dead."""
+    replay = replay_of("dlq", event)
+    return replay if replay.fits else replay_of("dlq", without_old_image(event))
