@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import ClientError
 
+from salesflow.schema import KNOWN_NAMES
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_sqs import SQSClient
@@ -212,11 +214,14 @@ def _base64(value: object) -> str:
     return b64encode(value).decode()
 
 
-def without_old_image(event: bytes) -> bytes:
-    """An event that doesn't say how the order was before, for a stream that takes no larger one.
+def reduced(event: bytes) -> bytes:
+    """An event without what silver can do without, for a stream that takes no larger one.
 
-    How it is now stays; and of an order that was removed, its key, which is all that silver needs.
+    That is how the order was before the change; of one that was removed, all but the attributes
+    that have a column.
     """
     change = json.loads(event)
-    change["dynamodb"].pop("OldImage", None)
+    old = change["dynamodb"].pop("OldImage", {})
+    if change["eventName"] == "REMOVE":
+        change["dynamodb"]["OldImage"] = {n: v for n, v in old.items() if n in KNOWN_NAMES}
     return json_bytes(change)

@@ -3,8 +3,8 @@
 Firehose writes a failed record as a line of JSON under the error prefix, with an error that is the
 same for whatever the transform refuses; the transform's own reason is in its log only. So a record
 is judged again when its object has come, by the transform itself, and the reasons are stored beside
-the failures, an object of reasons for each object of failures. A record's judgement follows from
-its bytes alone: it is the same whenever it is made.
+the failures, an object of reasons for each object of failures. A judgement follows from the record
+and its time of arrival: it is the same whenever it is made.
 
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 """
@@ -29,7 +29,7 @@ REASONS_PREFIX: Final = ERROR_PREFIX.replace("processing-failed", "reasons")
 _GZIP: Final = b"\x1f\x8b"
 
 Failure = dict[str, Any]
-"""A line of an error object: rawData, errorCode, attemptEndingTimestamp and others."""
+"""A line of an error object: rawData (base64), arrivalTimestamp, errorCode and others."""
 
 
 def payload_digest(payload: bytes) -> str:
@@ -37,16 +37,18 @@ def payload_digest(payload: bytes) -> str:
     return sha256(payload).hexdigest()
 
 
-def refusal(raw_data: str) -> str | None:
+def refusal(failure: Failure) -> str | None:
     """Why the transform refuses a record, in its own words; None if it takes it.
 
     It takes records that failed for another reason: the function crashed, or was throttled.
-
-    Args:
-        raw_data: the record in base64.
     """
     lines: list[str] = []
-    transform_batch({"records": [{"recordId": "0", "data": raw_data}]}, lines.append)
+    record = {
+        "recordId": "0",
+        "approximateArrivalTimestamp": failure["arrivalTimestamp"],
+        "data": failure["rawData"],
+    }
+    transform_batch({"records": [record]}, lines.append)
     return str(json.loads(lines[0])["reason"]) if lines else None
 
 
@@ -56,7 +58,7 @@ def judgements(failures: Iterable[Failure]) -> Iterator[dict[str, Any]]:
         yield {
             "payload_digest": payload_digest(b64decode(failure["rawData"])),
             "failed_at": failure["attemptEndingTimestamp"],
-            "reason": refusal(failure["rawData"]),
+            "reason": refusal(failure),
         }
 
 

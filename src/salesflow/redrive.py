@@ -17,7 +17,7 @@ from salesflow.dead_letters import (
     Unreadable,
     dead_letter_of,
     read_again,
-    without_old_image,
+    reduced,
 )
 from salesflow.quarantine import failures_in, payload_digest
 
@@ -167,7 +167,7 @@ def redrive_dead_letters(
                     redrive.outcome.refused.append(f"message {message.message_id}: {error}")
                     continue
                 reading = read_again(streams, letter)
-                found = [_reduced(event) for event in reading.events]
+                found = [_fitting(event) for event in reading.events]
                 replays += found
                 if all(replay.fits for replay in found):
                     (done if reading.whole else forgotten).append(message)
@@ -178,7 +178,7 @@ def redrive_dead_letters(
             queue.delete(forgotten)
 
 
-def _reduced(event: bytes) -> Replay:
-    """An event, without the old image if the stream takes it only so: that is why it was dead."""
+def _fitting(event: bytes) -> Replay:
+    """An event, reduced if it is too large for the stream: that is why the pipe gave it up."""
     replay = replay_of("dlq", event)
-    return replay if replay.fits else replay_of("dlq", without_old_image(event))
+    return replay if replay.fits else replay_of("dlq", reduced(event))

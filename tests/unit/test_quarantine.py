@@ -26,10 +26,6 @@ EVENTS = Path(__file__).parent / "events"
 GOOD = json.loads((EVENTS / "insert_with_brand.json").read_text())
 
 
-def raw(payload: bytes) -> str:
-    return b64encode(payload).decode()
-
-
 def failure(payload: bytes, at: int = 1_752_161_982_000) -> dict[str, Any]:
     return {
         "attemptsMade": 1,
@@ -37,7 +33,7 @@ def failure(payload: bytes, at: int = 1_752_161_982_000) -> dict[str, Any]:
         "errorCode": "Lambda.ProcessingFailedStatus",
         "errorMessage": "ProcessingFailed status set for record",
         "attemptEndingTimestamp": at,
-        "rawData": raw(payload),
+        "rawData": b64encode(payload).decode(),
         "lambdaArn": "arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST",
     }
 
@@ -59,11 +55,11 @@ def poisoned(**image: Any) -> bytes:
     ],
 )
 def test_the_reason_is_the_transforms_own(payload: bytes, reason: str) -> None:
-    assert (refusal(raw(payload)) or "").startswith(reason)
+    assert (refusal(failure(payload)) or "").startswith(reason)
 
 
 def test_a_record_that_the_transform_takes_has_no_reason() -> None:
-    assert refusal(raw(json.dumps(GOOD).encode())) is None
+    assert refusal(failure(json.dumps(GOOD).encode())) is None
 
 
 def test_a_judgement_names_the_payload_and_the_time_at_which_it_failed() -> None:

@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS redrives (
     orderid string COMMENT 'the order'
 )
 LOCATION 's3://{{ task.bucket }}/silver/redrives/'
-TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')
+TBLPROPERTIES ('table_type' = 'ICEBERG')
