@@ -258,9 +258,7 @@ def test_rows_of_hive_tables_are_not_changed(athena: Athena, sql: str) -> None:
     assert "Modifying Hive table rows is only supported for transactional" in athena.failure(sql)
 
 
-def test_iceberg_tables_are_refused(athena: Athena) -> None:
-    create = "CREATE TABLE t (n int) LOCATION 's3://lake/t/' TBLPROPERTIES ('table_type'='ICEBERG')"
-    assert "is not supported by the local AWS" in athena.failure(create)
+def test_hive_tables_need_no_maintenance(athena: Athena) -> None:
     athena.run(ORDERS)
     assert "only supported for Iceberg" in athena.failure(
         "OPTIMIZE orders REWRITE DATA USING BIN_PACK"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from localaws.athena.failures import QueryFailed, not_emulated
+from pyiceberg.table import Table
+
+from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import (
     GlueTable,
     already_exists,
@@ -14,6 +17,7 @@ from localaws.athena.glue_tables import (
     is_view,
     table_not_found,
 )
+from localaws.athena.iceberg import ddl as iceberg
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import (
     AddColumns,
@@ -73,9 +77,7 @@ def table_input(
 
 
 def create_table(run: Run, statement: CreateTable) -> Outcome:
-    """Add a table to the catalogue; its data is where it is."""
-    if statement.properties.get("table_type", "").upper() == "ICEBERG":
-        raise not_emulated("CREATE TABLE of an Iceberg table")
+    """Add a table to the catalogue; its data is where it is. An Iceberg table has none yet."""
     database = statement.name.within(run.database)
     run.tables.require_database(database)
     if run.tables.find(database, statement.name.table) is not None:
@@ -87,7 +89,9 @@ def create_table(run: Run, statement: CreateTable) -> Outcome:
             "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. "
             f"MetaException(message:Location {statement.location} is not an S3 URI)"
         )
-    _check_columns([*statement.columns, *statement.partition_keys])
+    check_columns([*statement.columns, *statement.partition_keys])
+    if statement.properties.get("table_type", "").upper() == "ICEBERG":
+        return iceberg.create_table(run, statement)
     table = table_input(
         statement.name.table,
         list(statement.columns),
@@ -102,7 +106,8 @@ def create_table(run: Run, statement: CreateTable) -> Outcome:
     return Outcome()
 
 
-def _check_columns(columns: list[ColumnDefinition]) -> None:
+def check_columns(columns: Sequence[ColumnDefinition]) -> None:
+    """Refuse columns of the same name, and types that there aren't."""
     names = [column.name for column in columns]
     for name in names:
         if names.count(name) > 1:
@@ -114,7 +119,7 @@ def _check_columns(columns: list[ColumnDefinition]) -> None:
 
 
 def drop_table(run: Run, statement: DropTable) -> Outcome:
-    """Take a table out of the catalogue; its data stays where it is."""
+    """Take a table out of the catalogue; its data stays where it is, unless it is Iceberg's."""
     database = statement.name.within(run.database)
     table = run.tables.find(database, statement.name.table)
     if table is None:
@@ -126,8 +131,9 @@ def drop_table(run: Run, statement: DropTable) -> Outcome:
             "FAILED: SemanticException [Error 10007]: Cannot drop a view with DROP TABLE"
         )
     if is_iceberg(table):
-        raise not_emulated("DROP TABLE of an Iceberg table")
-    run.tables.delete(table)
+        iceberg.drop_table(run, table)
+    else:
+        run.tables.delete(table)
     return Outcome()
 
 
@@ -172,16 +178,26 @@ def changeable(run: Run, name: Name) -> GlueTable:
     if is_view(table):
         raise QueryFailed(_NO_VIEW)
     if is_iceberg(table):
-        raise not_emulated("ALTER TABLE of an Iceberg table")
+        raise QueryFailed(
+            "NOT_SUPPORTED: This ALTER TABLE statement is not supported for Iceberg tables"
+        )
     return table
+
+
+def _iceberg_table(run: Run, name: Name) -> Table | None:
+    """The table, if it is an Iceberg table."""
+    found = run.tables.get(name, run.database)
+    return run.iceberg.open(found) if is_iceberg(found) else None
 
 
 def add_columns(run: Run, statement: AddColumns) -> Outcome:
     """New columns come after the others, before the partition keys."""
+    if (own := _iceberg_table(run, statement.name)) is not None:
+        return iceberg.add_columns(own, statement)
     table = changeable(run, statement.name)
     known = _definitions(table["StorageDescriptor"].get("Columns", []))
     keys = _definitions(table.get("PartitionKeys", []))
-    _check_columns([*known, *statement.columns, *keys])
+    check_columns([*known, *statement.columns, *keys])
     table["StorageDescriptor"]["Columns"] = glue_columns([*known, *statement.columns])
     run.tables.update(table)
     return Outcome()
@@ -190,7 +206,7 @@ def add_columns(run: Run, statement: AddColumns) -> Outcome:
 def replace_columns(run: Run, statement: ReplaceColumns) -> Outcome:
     """The table has these columns and no others, besides its partition keys."""
     table = changeable(run, statement.name)
-    _check_columns([*statement.columns, *_definitions(table.get("PartitionKeys", []))])
+    check_columns([*statement.columns, *_definitions(table.get("PartitionKeys", []))])
     table["StorageDescriptor"]["Columns"] = glue_columns(statement.columns)
     run.tables.update(table)
     return Outcome()
@@ -202,6 +218,8 @@ def _definitions(columns: list[dict[str, str]]) -> list[ColumnDefinition]:
 
 def set_properties(run: Run, statement: SetTableProperties) -> Outcome:
     """Add table properties, or change them."""
+    if (own := _iceberg_table(run, statement.name)) is not None:
+        return iceberg.set_properties(own, statement)
     table = changeable(run, statement.name)
     table["Parameters"] = {**table.get("Parameters", {}), **statement.properties}
     run.tables.update(table)

@@ -7,6 +7,8 @@ from typing import Any
 
 from localaws.athena import ddl, partitions, queries, show, views, writing
 from localaws.athena import statements as st
+from localaws.athena.iceberg import ddl as iceberg_ddl
+from localaws.athena.iceberg import statements as iceberg_statements
 from localaws.athena.run import Outcome, Run
 
 Handler = Callable[[Run, Any], Outcome]
@@ -30,6 +32,9 @@ HANDLERS: dict[type[st.Statement], Handler] = {
     st.ReplaceColumns: ddl.replace_columns,
     st.SetTableProperties: ddl.set_properties,
     st.SetLocation: ddl.set_location,
+    iceberg_statements.UnsetTableProperties: iceberg_ddl.unset_properties,
+    iceberg_statements.ChangeColumn: iceberg_ddl.change_column,
+    iceberg_statements.DropColumn: iceberg_ddl.drop_column,
     st.AddPartitions: partitions.add,
     st.DropPartitions: partitions.drop,
     st.RepairTable: partitions.repair,

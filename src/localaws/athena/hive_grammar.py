@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from localaws.athena.alter_grammar import alter_table
+from localaws.athena.create_grammar import create_table
+from localaws.athena.hive_clauses import pairs
 from localaws.athena.statements import (
-    AddColumns,
-    AddPartitions,
-    ColumnDefinition,
     CreateDatabase,
-    CreateTable,
     Describe,
     DropDatabase,
-    DropPartitions,
     DropTable,
     RepairTable,
-    ReplaceColumns,
-    SetLocation,
-    SetTableProperties,
     ShowColumns,
     ShowCreateTable,
     ShowDatabases,
@@ -27,207 +21,8 @@ from localaws.athena.statements import (
     ShowTables,
     ShowViews,
     Statement,
-    Storage,
 )
-from localaws.athena.storage_formats import FORMATS, LAZY_SIMPLE, delimited
 from localaws.athena.tokens import MalformedQuery, Name, Tokens
-
-NO_LOCATION = "No location was specified for table. An S3 location must be specified"
-
-
-def _create_table(tokens: Tokens) -> Statement:
-    tokens.expect("CREATE")
-    external = tokens.accept("EXTERNAL")
-    tokens.expect("TABLE")
-    if_not_exists = tokens.accept("IF", "NOT", "EXISTS")
-    name = tokens.qualified()
-    columns = _columns(tokens) if tokens.peek() == "(" else []
-    comment = tokens.string() if tokens.accept("COMMENT") else None
-    partition_keys: list[ColumnDefinition] = []
-    storage = FORMATS["TEXTFILE"]
-    serde: str | None = None
-    row_format: dict[str, str] | None = None
-    serde_parameters: dict[str, str] = {}
-    location: str | None = None
-    properties: dict[str, str] = {}
-    while not tokens.ended:
-        if tokens.accept("PARTITIONED", "BY"):
-            partition_keys = _columns(tokens)
-        elif tokens.accept("ROW", "FORMAT", "SERDE"):
-            serde = tokens.string()
-            if tokens.accept("WITH", "SERDEPROPERTIES"):
-                serde_parameters = _pairs(tokens)
-        elif tokens.accept("ROW", "FORMAT", "DELIMITED"):
-            row_format = _row_format(tokens)
-        elif tokens.accept("STORED", "AS", "INPUTFORMAT"):
-            input_format = tokens.string()
-            tokens.expect("OUTPUTFORMAT")
-            storage = Storage(storage.serde, input_format, tokens.string())
-        elif tokens.accept("STORED", "AS"):
-            storage = _format(tokens)
-        elif tokens.accept("WITH", "SERDEPROPERTIES"):
-            serde_parameters = _pairs(tokens)
-        elif tokens.accept("LOCATION"):
-            location = tokens.string()
-        elif tokens.accept("TBLPROPERTIES"):
-            properties = _pairs(tokens)
-        elif tokens.peek() in ("CLUSTERED", "SKEWED"):
-            raise MalformedQuery(f"NOT_SUPPORTED: {tokens.peek()} BY is not supported locally")
-        else:
-            raise tokens.fault("'PARTITIONED', 'ROW', 'STORED', 'LOCATION', 'TBLPROPERTIES', <EOF>")
-    if location is None:
-        raise MalformedQuery(NO_LOCATION)
-    if not external and properties.get("table_type", "").upper() != "ICEBERG":
-        raise MalformedQuery("Only external tables are supported: write CREATE EXTERNAL TABLE")
-    if row_format is not None:
-        storage, serde_parameters = FORMATS["TEXTFILE"], row_format
-    elif serde is None and storage.serde == LAZY_SIMPLE:
-        serde_parameters = {"serialization.format": "1"} | serde_parameters
-    return CreateTable(
-        name=name,
-        columns=columns,
-        partition_keys=partition_keys,
-        storage=Storage(
-            serde or storage.serde, storage.input_format, storage.output_format, serde_parameters
-        ),
-        location=location if location.endswith("/") else location + "/",
-        properties=properties,
-        comment=comment,
-        if_not_exists=if_not_exists,
-    )
-
-
-def _columns(tokens: Tokens) -> list[ColumnDefinition]:
-    """(name type [COMMENT 'text'], …)"""
-    columns: list[ColumnDefinition] = []
-    tokens.expect("(")
-    while True:
-        name = tokens.name()
-        kind = re.sub(r"\s+", "", tokens.until(",", ")", "COMMENT")).lower().replace("`", "")
-        comment = tokens.string() if tokens.accept("COMMENT") else None
-        columns.append(ColumnDefinition(name, kind, comment))
-        if not tokens.accept(","):
-            break
-    tokens.expect(")")
-    return columns
-
-
-def _row_format(tokens: Tokens) -> dict[str, str]:
-    """FIELDS TERMINATED BY … [ESCAPED BY …] COLLECTION ITEMS … MAP KEYS … LINES … NULL …"""
-    fields = escape = collection = map_key = null = None
-    while True:
-        if tokens.accept("FIELDS", "TERMINATED", "BY"):
-            fields = tokens.string()
-        elif tokens.accept("ESCAPED", "BY"):
-            escape = tokens.string()
-        elif tokens.accept("COLLECTION", "ITEMS", "TERMINATED", "BY"):
-            collection = tokens.string()
-        elif tokens.accept("MAP", "KEYS", "TERMINATED", "BY"):
-            map_key = tokens.string()
-        elif tokens.accept("LINES", "TERMINATED", "BY"):
-            if tokens.string() not in ("\n", r"\n"):
-                raise MalformedQuery("LINES TERMINATED BY only supports newline '\\n' right now")
-        elif tokens.accept("NULL", "DEFINED", "AS"):
-            null = tokens.string()
-        else:
-            break
-    return delimited(fields, escape, collection, map_key, null)
-
-
-def _format(tokens: Tokens) -> Storage:
-    name = tokens.name().upper()
-    if name not in FORMATS:
-        known = ", ".join(sorted(FORMATS))
-        raise MalformedQuery(f"Unrecognized file format in STORED AS clause: '{name}' ({known})")
-    return FORMATS[name]
-
-
-def _pairs(tokens: Tokens) -> dict[str, str]:
-    """('key' = 'value', …)"""
-    pairs: dict[str, str] = {}
-    tokens.expect("(")
-    while True:
-        key = tokens.string()
-        tokens.expect("=")
-        pairs[key] = tokens.string()
-        if not tokens.accept(","):
-            break
-    tokens.expect(")")
-    return pairs
-
-
-def _partition(tokens: Tokens) -> dict[str, str]:
-    """PARTITION (key = value, …)"""
-    tokens.expect("PARTITION")
-    values: dict[str, str] = {}
-    tokens.expect("(")
-    while True:
-        key = tokens.name()
-        tokens.expect("=")
-        values[key] = tokens.literal()
-        if not tokens.accept(","):
-            break
-    tokens.expect(")")
-    return values
-
-
-def _conditions(tokens: Tokens) -> list[tuple[str, str, str]]:
-    """PARTITION (key comparison value, …)"""
-    tokens.expect("PARTITION")
-    conditions: list[tuple[str, str, str]] = []
-    tokens.expect("(")
-    while True:
-        conditions.append((tokens.name(), tokens.operator(), tokens.literal()))
-        if not tokens.accept(","):
-            break
-    tokens.expect(")")
-    return conditions
-
-
-def _alter_table(tokens: Tokens) -> Statement:
-    tokens.expect("ALTER", "TABLE")
-    name = tokens.qualified()
-    if tokens.accept("ADD", "COLUMNS"):
-        statement: Statement = AddColumns(name, _columns(tokens))
-    elif tokens.accept("REPLACE", "COLUMNS"):
-        statement = ReplaceColumns(name, _columns(tokens))
-    elif tokens.accept("SET", "TBLPROPERTIES"):
-        statement = SetTableProperties(name, _pairs(tokens))
-    elif tokens.accept("SET", "LOCATION"):
-        statement = SetLocation(name, tokens.string())
-    elif tokens.accept("ADD"):
-        statement = _add_partitions(tokens, name)
-    elif tokens.accept("DROP"):
-        statement = _drop_partitions(tokens, name)
-    elif tokens.peek() == "PARTITION":
-        partition = _partition(tokens)
-        tokens.expect("SET", "LOCATION")
-        statement = SetLocation(name, tokens.string(), partition)
-    elif tokens.peek() in ("RENAME", "CHANGE"):
-        raise MalformedQuery(f"NOT_SUPPORTED: ALTER TABLE {tokens.peek()} is not supported locally")
-    else:
-        raise tokens.fault("'ADD', 'DROP', 'PARTITION', 'REPLACE', 'SET'")
-    tokens.finish()
-    return statement
-
-
-def _add_partitions(tokens: Tokens, name: Name) -> Statement:
-    if_not_exists = tokens.accept("IF", "NOT", "EXISTS")
-    partitions: list[tuple[dict[str, str], str | None]] = []
-    while tokens.peek() == "PARTITION" or not partitions:
-        values = _partition(tokens)
-        partitions.append((values, tokens.string() if tokens.accept("LOCATION") else None))
-        tokens.accept(",")
-    return AddPartitions(name, partitions, if_not_exists)
-
-
-def _drop_partitions(tokens: Tokens, name: Name) -> Statement:
-    if_exists = tokens.accept("IF", "EXISTS")
-    partitions = [_conditions(tokens)]
-    while tokens.accept(","):
-        partitions.append(_conditions(tokens))
-    tokens.accept("PURGE")
-    return DropPartitions(name, partitions, if_exists)
 
 
 def _drop_table(tokens: Tokens) -> Statement:
@@ -245,7 +40,7 @@ def _create_database(tokens: Tokens) -> Statement:
     name = tokens.name()
     comment = tokens.string() if tokens.accept("COMMENT") else None
     location = tokens.string() if tokens.accept("LOCATION") else None
-    properties = _pairs(tokens) if tokens.accept("WITH", "DBPROPERTIES") else {}
+    properties = pairs(tokens) if tokens.accept("WITH", "DBPROPERTIES") else {}
     tokens.finish()
     return CreateDatabase(name, if_not_exists, comment, location, properties)
 
@@ -343,10 +138,10 @@ def _describe(tokens: Tokens) -> Statement:
 
 
 READERS: dict[tuple[str, ...], Callable[[Tokens], Statement]] = {
-    ("CREATE", "EXTERNAL", "TABLE"): _create_table,
-    ("CREATE", "TABLE"): _create_table,
+    ("CREATE", "EXTERNAL", "TABLE"): create_table,
+    ("CREATE", "TABLE"): create_table,
     ("DROP", "TABLE"): _drop_table,
-    ("ALTER", "TABLE"): _alter_table,
+    ("ALTER", "TABLE"): alter_table,
     ("CREATE", "DATABASE"): _create_database,
     ("CREATE", "SCHEMA"): _create_database,
     ("DROP", "DATABASE"): _drop_database,

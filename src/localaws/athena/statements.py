@@ -148,6 +148,29 @@ class ColumnDefinition:
     comment: str | None = None
 
 
+#: What an Iceberg table can be partitioned by, besides a column as it is.
+TRANSFORMS = ("year", "month", "day", "hour", "bucket", "truncate")
+
+
+@dataclass(frozen=True)
+class PartitionTransform:
+    """What an Iceberg table is partitioned by: a column as it is (identity), or made coarser.
+
+    Attributes:
+        argument: the number of buckets, or the width to truncate to.
+    """
+
+    name: str
+    column: str
+    argument: int | None = None
+
+    def __str__(self) -> str:
+        if self.name == "identity":
+            return self.column
+        number = "" if self.argument is None else f"{self.argument}, "
+        return f"{self.name}({number}{self.column})"
+
+
 @dataclass(frozen=True)
 class Storage:
     """How a table's rows are stored: the names of Hive's classes."""
@@ -160,7 +183,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class CreateTable(Statement):
-    """CREATE EXTERNAL TABLE."""
+    """CREATE EXTERNAL TABLE, or CREATE TABLE of an Iceberg table, which has ``transforms``."""
 
     substatement = "CREATE_TABLE"
     name: Name
@@ -171,6 +194,7 @@ class CreateTable(Statement):
     properties: Mapping[str, str]
     comment: str | None = None
     if_not_exists: bool = False
+    transforms: Sequence[PartitionTransform] = ()
 
 
 @dataclass(frozen=True)
