@@ -29,6 +29,7 @@ SERVICES = {
 }
 NOT_EMULATED = {
     "server": ["localaws.registry"],
+    "lambda": ["localaws.event_sources.service"],
     "pipes": ["localaws.pipes.service"],
     "firehose": ["localaws.firehose.service"],
     "glue": ["localaws.glue.service"],
@@ -52,9 +53,9 @@ def local_aws() -> str:
         "",
         "`salesflow aws` serves an AWS in one process: MiniStack for S3, DynamoDB and its streams,",
         "Kinesis, Lambda, SQS, IAM, CloudWatch, the Glue catalogue and CloudFormation; and, in its",
-        "place, our own pipes, delivery streams, crawlers and Athena, which do what AWS documents,",
-        "failures included. Each line below is pinned by the test that is named with it. What is",
-        "not emulated is refused with AWS's error shape, or listed here.",
+        "place, our own pipes, event source mappings, delivery streams, crawlers and Athena, which",
+        "do what AWS documents, failures included. Each line below is pinned by the test that is",
+        "named with it. What is not emulated is refused with AWS's error shape, or listed here.",
     ]
     for service, title in SERVICES.items():
         lines += ["", f"## {title}", "", *behaviours[service]]

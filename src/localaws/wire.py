@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -215,7 +216,8 @@ class Wire:
         except AwsError as error:
             return self.failure(error)
         payload = json.dumps(to_json(operation.output_shape, result))
-        return 200, {"Content-Type": self._content_type()}, payload.encode()
+        status = operation.http.get("responseCode", HTTPStatus.OK)
+        return status, {"Content-Type": self._content_type()}, payload.encode()
 
     def _operation(self, name: str) -> OperationModel:
         if name not in self.model.operation_names:
@@ -267,11 +269,16 @@ class Wire:
 
 
 def _path_params(template: str, path: str, label: str = "[^/]+") -> dict[str, str] | None:
-    """Match a path with a model's ``requestUri``, such as ``/v1/pipes/{Name}``."""
-    template = template.partition("?")[0]
-    pattern = re.sub(r"\\{(\w+)\\}", rf"(?P<\1>{label})", re.escape(template))
-    match = re.fullmatch(pattern, path)
+    """Match a path with a model's ``requestUri``, such as ``/v1/pipes/{Name}``. Some clients end
+    it with a slash."""
+    match = _path_pattern(template, label).fullmatch(path.rstrip("/"))
     return {k: unquote(v) for k, v in match.groupdict().items()} if match else None
+
+
+@cache
+def _path_pattern(template: str, label: str) -> re.Pattern[str]:
+    template = template.partition("?")[0].rstrip("/")
+    return re.compile(re.sub(r"\\{(\w+)\\}", rf"(?P<\1>{label})", re.escape(template)))
 
 
 def _loose_path_params(template: str, path: str) -> dict[str, str] | None:

@@ -20,6 +20,20 @@ from localaws.service import Aws
 from localaws_chain import Chain
 
 DEADLINE_SECONDS = 60
+#: Keeps what it sees, one object an invocation, in the order of the stream.
+KEEPS = """
+import base64, json, boto3
+def handler(event, context):
+    names = []
+    for record in event["Records"]:
+        data = base64.b64decode(record["kinesis"]["data"]).decode()
+        is_change = data.startswith("{")
+        names.append(json.loads(data)["dynamodb"]["Keys"]["orderid"]["S"] if is_change else data)
+    first = event["Records"][0]["kinesis"]["sequenceNumber"]
+    boto3.client("s3").put_object(
+        Bucket="lake", Key="kept/" + first.zfill(60), Body=" ".join(names) + "\\n"
+    )
+"""
 
 
 @contextmanager
@@ -60,7 +74,14 @@ def test_changes_under_way_survive_a_restart(tmp_path: Path) -> None:
             ),
         )
         hops.client("pipes").create_pipe(**parameters)
-        until(lambda: state_of_all(hops) == {"RUNNING", "ACTIVE"})
+        mapping = hops.client("lambda").create_event_source_mapping(
+            EventSourceArn=parameters["Target"],
+            FunctionName=hops.function(KEEPS, "keep", Timeout=60),
+            StartingPosition="TRIM_HORIZON",
+            MaximumBatchingWindowInSeconds=300,
+        )["UUID"]
+        until(lambda: state_of_all(hops, mapping) == {"RUNNING", "ACTIVE", "Enabled"})
+        hops.put_data(b"early")
         hops.put("1")
         hops.put("2")
         hops.client("firehose").put_record(DeliveryStreamName="rows", Record={"Data": b"a"})
@@ -78,13 +99,25 @@ def test_changes_under_way_survive_a_restart(tmp_path: Path) -> None:
                 "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}
             },
         )
+        hops.client("lambda").update_event_source_mapping(
+            UUID=mapping, MaximumBatchingWindowInSeconds=0
+        )
         hops.put("3")
-        until(lambda: bool(hops.delivered()) and len(hops.records()) == 3)
-        assert hops.delivered() == b"a"
-        assert hops.keys() == ["1", "2", "3"]
+        until(lambda: len(kept(hops)) == len(hops.records()) == 4 and bool(hops.delivered("20")))
+        assert hops.delivered("20") == b"a"
+        assert kept(hops) == ["early", "1", "2", "3"]
 
 
-def state_of_all(hops: Chain) -> set[str]:
+def kept(hops: Chain) -> list[str]:
+    """The orders whose changes the mapping's function has seen."""
+    return hops.delivered("kept/").decode().split()
+
+
+def state_of_all(hops: Chain, mapping: str) -> set[str]:
     pipe = hops.client("pipes").describe_pipe(Name="changes")
     stream = hops.client("firehose").describe_delivery_stream(DeliveryStreamName="rows")
-    return {pipe["CurrentState"], stream["DeliveryStreamDescription"]["DeliveryStreamStatus"]}
+    return {
+        pipe["CurrentState"],
+        stream["DeliveryStreamDescription"]["DeliveryStreamStatus"],
+        hops.client("lambda").get_event_source_mapping(UUID=mapping)["State"],
+    }

@@ -11,12 +11,12 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.data_stream import DataStream
 from localaws.firehose.buffers import ProcessingBuffer
 from localaws.firehose.delivery import Delivery
 from localaws.firehose.processor import Function
 from localaws.firehose.records import Fault, Record, error_line, kinesis_record
 from localaws.firehose.settings import MIB, Destination
-from localaws.firehose.source import DataStream
 from localaws.metrics import Metrics
 from localaws.service import Aws, Params
 from localaws.shards import Position, ShardReader

@@ -1,4 +1,4 @@
-"""A Kinesis data stream, as a delivery stream reads it."""
+"""A Kinesis data stream, as its consumers read it."""
 
 from __future__ import annotations
 
