@@ -5,53 +5,72 @@ Its typed values: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any, Final
 
 from salesflow.numbers import NotANumber, decimal_literal, integer_literal, price_literal
+from salesflow.rules import (
+    CLOCK_TOLERANCE_SECONDS,
+    LAST_SECOND,
+    RULED_LITERALS,
+    RuleBroken,
+    order_ts_problem,
+)
 from salesflow.schema import (
     EVENT_TYPES,
     KEY_ATTRIBUTE,
     KNOWN_NAMES,
     ORDER_ATTRIBUTES,
+    PRICE_TYPE,
     SEQUENCE_NUMBER_DIGITS,
 )
 
 _quote = encode_basestring
 
-_LITERALS: Final = {"int": integer_literal}
-_COLUMNS: Final = tuple(
-    (
-        attribute.name,
-        f',"{attribute.name}":',
-        attribute.dynamodb_type,
-        _quote
-        if attribute.dynamodb_type == "S"
-        else _LITERALS.get(attribute.glue_type, price_literal),
-        attribute.required,
-    )
-    for attribute in ORDER_ATTRIBUTES
-    if attribute.name != KEY_ATTRIBUTE
-)
+_LITERALS: Final = {"string": _quote, "int": integer_literal, PRICE_TYPE: price_literal}
 
-_LAST_SECOND: Final = 253_402_300_799
-"""The end of the year 9999. A time in milliseconds, which some serialisers write, is beyond it."""
+
+def _columns(
+    literals: Mapping[str, Callable[[str], str]],
+) -> tuple[tuple[str, str, str, Callable[[str], str], bool], ...]:
+    """For each column its name, its JSON key, and how the attribute's value is written.
+
+    `literals` are those of single attributes, in place of their type's.
+    """
+    return tuple(
+        (
+            attribute.name,
+            f',"{attribute.name}":',
+            attribute.dynamodb_type,
+            literals.get(attribute.name, _LITERALS[attribute.glue_type]),
+            attribute.required,
+        )
+        for attribute in ORDER_ATTRIBUTES
+        if attribute.name != KEY_ATTRIBUTE
+    )
+
+
+_RULED_COLUMNS: Final = _columns(RULED_LITERALS)
+_REMOVED_COLUMNS: Final = _columns({})
 
 
 class Refused(ValueError):
     """A change that can't become a row. The message is the reason, without the payload."""
 
 
-def changelog_row(change: Mapping[str, Any]) -> bytes:
+def changelog_row(change: Mapping[str, Any], arrived_ms: int | None = None) -> bytes:
     """The row of one stream record: a JSON object on one line, in UTF-8, ending in a newline.
 
     The row is a function of the change alone, so that a change that is delivered twice gives the
-    same bytes twice. Numbers are written with the digits that DynamoDB holds. Raises `Refused`.
+    same bytes twice. Numbers are written with the digits that DynamoDB holds. Raises `Refused`,
+    also for an order that breaks one of the `salesflow.rules`.
 
     A removal is never refused for what the item held: an order that went bad after it had been
     recorded would otherwise live for ever in the tables downstream. What doesn't fit its column
     then goes into `attributes`.
+
+    `arrived_ms` is when the change arrived, epoch milliseconds: it must have been made by then.
     """
     stream = change.get("dynamodb")
     if stream.__class__ is not dict:
@@ -76,7 +95,8 @@ def changelog_row(change: Mapping[str, Any]) -> bytes:
     parts = ['{"orderid":', _quote(_order_id(keys[key_name]))]
     taken = 1 if key_name in image else 0
     misfits: dict[str, Any] = {}
-    for name, prefix, descriptor, literal, required in _COLUMNS:
+    columns = _REMOVED_COLUMNS if removal else _RULED_COLUMNS
+    for name, prefix, descriptor, literal, required in columns:
         value = image.get(name)
         if value is None:
             if required and not removal:
@@ -87,7 +107,7 @@ def changelog_row(change: Mapping[str, Any]) -> bytes:
             text = literal(value[descriptor])
             if len(value) != 1:
                 raise Refused(f"attribute {name} has more than one type")
-        except (KeyError, TypeError, NotANumber) as error:
+        except (KeyError, TypeError, NotANumber, RuleBroken) as error:
             if value == {"NULL": True} and (removal or not required):
                 continue
             if not removal:
@@ -103,14 +123,22 @@ def changelog_row(change: Mapping[str, Any]) -> bytes:
                 misfits[name] = image[name]
         parts.append(',"attributes":')
         parts.append(_quote(_json_object(misfits)))
-    parts.append(_tail(change, stream, event_type))
+    order_ts = None if removal else image.get("order_ts")
+    parts.append(_tail(change, stream, event_type, order_ts, arrived_ms))
     try:
         return "".join(parts).encode()
     except UnicodeEncodeError:
         raise Refused("text with half a surrogate pair, which UTF-8 can't hold") from None
 
 
-def _tail(change: Mapping[str, Any], stream: dict[str, Any], event_type: str) -> str:
+def _tail(
+    change: Mapping[str, Any],
+    stream: dict[str, Any],
+    event_type: str,
+    order_ts: dict[str, Any] | None,
+    arrived_ms: int | None,
+) -> str:
+    """What the row says of the change; `order_ts` and `arrived_ms` are held against its time."""
     event_id = change.get("eventID")
     if event_id.__class__ is not str or not event_id:
         raise Refused("eventID is missing or no text")
@@ -125,8 +153,14 @@ def _tail(change: Mapping[str, Any], stream: dict[str, Any], event_type: str) ->
         if created.__class__ is not float or not math.isfinite(created):
             raise Refused("ApproximateCreationDateTime is missing or no epoch time")
         created = int(created)
-    if not 0 <= created <= _LAST_SECOND:
+    if not 0 <= created <= LAST_SECOND:
         raise Refused("ApproximateCreationDateTime is no epoch time in seconds")
+    if arrived_ms is not None and created > arrived_ms / 1000 + CLOCK_TOLERANCE_SECONDS:
+        raise Refused(f"ApproximateCreationDateTime {created} is later than the change arrived")
+    if order_ts is not None and "S" in order_ts:
+        problem = order_ts_problem(order_ts["S"], created)
+        if problem is not None:
+            raise Refused(f"attribute order_ts: {problem}")
     return (
         f',"event_type":"{event_type}","event_id":{_quote(event_id)}'
         f',"sequence_number":"{number}","creation_time":{created}}}\n'
@@ -150,7 +184,7 @@ def _order_id(value: Any) -> str:
 
 
 def _why_unfit(name: str, value: Any, descriptor: str, error: Exception) -> str:
-    if isinstance(error, NotANumber):
+    if isinstance(error, NotANumber | RuleBroken):
         return f"attribute {name}: {error}"
     if value == {"NULL": True}:
         return f"required attribute {name} is null"

@@ -8,14 +8,13 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from salesflow.schema import INT_MAX, INT_MIN, PRICE_PRECISION, PRICE_SCALE, PRICE_TYPE
+from salesflow.schema import INT_MAX, INT_MIN, PRICE_SCALE, PRICE_TYPE, PRICE_WHOLE_DIGITS
 
-_WHOLE_DIGITS: Final = PRICE_PRECISION - PRICE_SCALE
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,8}").fullmatch
 _PLAIN_PRICE = re.compile(
-    rf"-?(?:0|[1-9][0-9]{{0,{_WHOLE_DIGITS - 1}}})(?:\.[0-9]{{1,{PRICE_SCALE}}})?"
+    rf"-?(?:0|[1-9][0-9]{{0,{PRICE_WHOLE_DIGITS - 1}}})(?:\.[0-9]{{1,{PRICE_SCALE}}})?"
 ).fullmatch
 
 
@@ -58,7 +57,7 @@ def price_literal(text: str) -> str:
     exponent += len(digits) - len(significant)
     if significant == "0":
         return "0"
-    if exponent < -PRICE_SCALE or len(significant.lstrip("0")) + exponent > _WHOLE_DIGITS:
+    if exponent < -PRICE_SCALE or len(significant.lstrip("0")) + exponent > PRICE_WHOLE_DIGITS:
         raise NotANumber(f"{shown(text)} doesn't fit {PRICE_TYPE}")
     return format(Decimal((sign, tuple(map(int, significant)), exponent)), "f")
 

@@ -22,7 +22,6 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 """Which status may follow which."""
 
-STATUSES: Final = tuple(TRANSITIONS)
 FIRST_STATUS: Final = "placed"
 
 _TEXT_ATTRIBUTES: Final = (

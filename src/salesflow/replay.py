@@ -14,9 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from salesflow.numbers import NotANumber, integer_literal, price_literal, shown
+from salesflow.numbers import NotANumber, shown
 from salesflow.orders import Order, Put, Write, iso_utc
 from salesflow.rowfiles import Row, UnreadableFile, open_rows
+from salesflow.rules import RULED_LITERALS, RuleBroken, order_ts_problem
 from salesflow.schema import KEY_ATTRIBUTE, KNOWN_NAMES, ORDER_ATTRIBUTES, REQUIRED_ATTRIBUTES
 from salesflow.writer import WriteCounts
 
@@ -67,12 +68,13 @@ def replay(
     file = open_rows(path, attributes.values())
     origin = _origins(path, file.columns, mapping, attributes)
     _make_way(rejects)
+    changed = int(at.timestamp())
     with _Rejects(rejects) as rejected, closing(_SeenIds()) as seen:
 
         def orders() -> Iterator[Write]:
             for row in file.rows():
                 try:
-                    order = _order(row, origin)
+                    order = _order(row, origin, changed)
                     seen.check(order.orderid, row.line)
                 except _Rejected as reason:
                     rejected.add(row, str(reason))
@@ -135,7 +137,7 @@ def _origins(
     return origins
 
 
-def _order(row: Row, origins: list[tuple[str, int]]) -> Order:
+def _order(row: Row, origins: list[tuple[str, int]], changed: int) -> Order:
     if row.problem:
         raise _Rejected(row.problem)
     known: dict[str, Any] = {}
@@ -149,6 +151,8 @@ def _order(row: Row, origins: list[tuple[str, int]]) -> Order:
             known[name] = _VALUES.get(name, _text)(name, text)
         else:
             extra[name] = text
+    if problem := order_ts_problem(known.get("order_ts", ""), changed):
+        raise _Rejected(f"order_ts {problem}")
     order = Order(**known, extra=extra)
     if len(order.orderid.encode()) > _LONGEST_KEY_BYTES:
         raise _Rejected(f"{KEY_ATTRIBUTE} is longer than {_LONGEST_KEY_BYTES} bytes")
@@ -165,24 +169,23 @@ def _text(_: str, text: str) -> str:
     return text
 
 
+def _status(name: str, text: str) -> str:
+    _literal(name, text)
+    return text
+
+
 def _quantity(name: str, text: str) -> int:
-    quantity = int(_literal(name, text, integer_literal))
-    if quantity <= 0:
-        raise _Rejected(f"{name} {shown(text)} is not more than 0")
-    return quantity
+    return int(_literal(name, text.strip()))
 
 
 def _price(name: str, text: str) -> Decimal:
-    price = Decimal(_literal(name, text, price_literal))
-    if price <= 0:
-        raise _Rejected(f"{name} {shown(text)} is not more than 0")
-    return price
+    return Decimal(_literal(name, text.strip()))
 
 
-def _literal(name: str, text: str, parse: Callable[[str], str]) -> str:
+def _literal(name: str, text: str) -> str:
     try:
-        return parse(text.strip())
-    except NotANumber as error:
+        return RULED_LITERALS[name](text)
+    except (NotANumber, RuleBroken) as error:
         raise _Rejected(f"{name} {error}") from None
 
 
@@ -196,6 +199,7 @@ def _time(name: str, text: str) -> str:
 _VALUES: Final[dict[str, Callable[[str, str], object]]] = {
     "quantity": _quantity,
     "price": _price,
+    "status": _status,
     "order_ts": _time,
 }
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 PRICE_PRECISION: Final = 18
 PRICE_SCALE: Final = 4
+PRICE_WHOLE_DIGITS: Final = PRICE_PRECISION - PRICE_SCALE
 PRICE_TYPE: Final = f"decimal({PRICE_PRECISION},{PRICE_SCALE})"
 
 INT_MIN: Final = -(2**31)
@@ -87,6 +88,7 @@ PARTITION_KEYS: Final[tuple[Column, ...]] = (
 
 CHANGELOG_TABLE: Final = "orders_changelog"
 KEY_ATTRIBUTE: Final = "orderid"
+STATUSES: Final = ("placed", "paid", "shipped", "delivered", "cancelled", "returned")
 EVENT_TYPES: Final = ("INSERT", "MODIFY", "REMOVE")
 
 REQUIRED_ATTRIBUTES: Final = tuple(a.name for a in ORDER_ATTRIBUTES if a.required)

@@ -43,7 +43,7 @@ def transform_batch(event: Mapping[str, Any], log: Log = print) -> Answer:
     for record in event["records"]:
         record_id = record["recordId"]
         try:
-            line = changelog_row(_change(record))
+            line = changelog_row(_change(record), record.get("approximateArrivalTimestamp"))
         except (Refused, RecursionError) as refusal:
             nested = isinstance(refusal, RecursionError)
             _log_failure(log, record_id, "nested too deeply" if nested else str(refusal))

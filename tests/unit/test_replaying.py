@@ -128,8 +128,8 @@ def test_the_usual_delimiters_are_recognised(
         ("  ,Laptop,1,1", "orderid is empty"),
         ("1,,1,1", "product_name is empty"),
         ("1,Laptop,,1", "quantity is empty"),
-        ("1,Laptop,-1,1", "quantity '-1' is not more than 0"),
-        ("1,Laptop,0,1", "quantity '0' is not more than 0"),
+        ("1,Laptop,-1,1", "quantity '-1' is less than 1"),
+        ("1,Laptop,0,1", "quantity '0' is less than 1"),
         ("1,Laptop,2.5,1", "quantity '2.5' is not a whole number"),
         ("1,Laptop,two,1", "quantity 'two' is not a number"),
         ("1,Laptop,9999999999,1", "quantity '9999999999' doesn't fit int"),
@@ -157,6 +157,23 @@ def test_a_row_that_is_no_order_is_rejected_alone(
     ((line, why, text),) = replayed.rejected
     assert reason in why
     assert (line, text) == (3, row)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1,Laptop,1,5,lost,", "status 'lost' is none of placed, paid, shipped"),
+        ("1,Laptop,1,5, paid,", "status ' paid' is none of"),
+        ("1,Laptop,1,5,paid,2026-03-01T00:05:01Z", "order_ts '2026-03-01T00:05:01.000Z' is in the"),
+        ("1,Laptop,1,5,,2026-03-01T01:05:01-01:00", "is in the future of the change"),
+    ],
+)
+def test_a_row_that_the_transform_would_refuse_is_rejected(
+    replayed: Replayed, a_csv: Callable[..., Path], row: str, reason: str
+) -> None:
+    replayed(a_csv(f"{HEADER},status,order_ts", row, "b,Phone,1,10,paid,2026-03-01T00:04:59Z"))
+    assert replayed.ids == ["b"]
+    assert reason in replayed.rejected[0][1]
 
 
 def test_a_repeated_order_id_names_the_line_of_the_first(
