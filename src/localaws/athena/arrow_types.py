@@ -77,9 +77,15 @@ def trino_type(kind: pa.DataType) -> str:
 @lru_cache(maxsize=256)
 def arrow_type(glue_type: str) -> pa.DataType:
     """The Arrow type that the engine gives a column of the catalogue."""
+    return arrow_of(from_glue(glue_type))
+
+
+@lru_cache(maxsize=256)
+def arrow_of(duckdb_type: str) -> pa.DataType:
+    """The Arrow type of DuckDB's."""
     connection: Any = duckdb.connect()
     with connection:
-        table = connection.sql(f"SELECT NULL::{from_glue(glue_type)} AS c").to_arrow_table()
+        table = connection.sql(f"SELECT NULL::{duckdb_type} AS c").to_arrow_table()
     return table.schema.field("c").type
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from localaws.athena import ddl, partitions, queries, show, views, writing
 from localaws.athena import statements as st
+from localaws.athena.iceberg import changes
 from localaws.athena.iceberg import ddl as iceberg_ddl
 from localaws.athena.iceberg import statements as iceberg_statements
 from localaws.athena.run import Outcome, Run
@@ -19,8 +20,7 @@ HANDLERS: dict[type[st.Statement], Handler] = {
     st.CreateTableAs: writing.create_table_as,
     st.Insert: writing.insert,
     st.Unload: writing.unload,
-    # Iceberg tables: the one place where their changes are to be run.
-    st.ChangeRows: writing.refuse_change,
+    st.ChangeRows: changes.change_rows,
     st.CreateView: views.create,
     st.DropView: views.drop,
     st.ShowCreateView: views.show_create,

@@ -72,8 +72,7 @@ class Work:
 
     def run(self, tree: exp.Expr, names: Sequence[str], scanned: int) -> QueryResult:
         """Start the query; the result closes this work when it is read or dropped."""
-        if self._cancelled is not None:
-            threading.Thread(target=self._watch, daemon=True).start()
+        self.watch()
         self.check()
         try:
             rows = self.connection.sql(duck.to_sql(tree))
@@ -101,12 +100,27 @@ class Work:
         finally:
             self.close()
 
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in DuckDB's SQL."""
+        self.check()
+        try:
+            for batch in self.connection.sql(sql).to_arrow_reader(_BATCH_ROWS):
+                self.check()
+                yield batch
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise duck.failure(error, self.origins) from error
+
     def stand_in(self, tables: Mapping[str, Table]) -> None:
         """Put empty tables in the place of those that the query reads."""
         for name, table in tables.items():
             types = {**table.schema, **HIDDEN_COLUMNS}
             columns = ", ".join(f"{duck.quoted(column)} {kind}" for column, kind in types.items())
             self.execute(f'CREATE TEMP TABLE "{name}" ({columns})').fetchall()
+
+    def watch(self) -> None:
+        """From now on, also interrupt DuckDB when the query is cancelled."""
+        if self._cancelled is not None:
+            threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         assert self._cancelled is not None

@@ -22,7 +22,6 @@ from localaws.athena.iceberg import inserts
 from localaws.athena.results import COUNT_COLUMN
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import (
-    ChangeRows,
     ColumnDefinition,
     CreateTableAs,
     Insert,
@@ -309,20 +308,3 @@ def unload(run: Run, statement: Unload) -> Outcome:
     )
     files, rows = _written(run, result, schema, keys, kind, folder)
     return Outcome([COUNT_COLUMN], None, ("UNLOAD", rows), [file.place.uri for file in files])
-
-
-def refuse_change(run: Run, statement: ChangeRows) -> Outcome:
-    """MERGE, UPDATE, DELETE, OPTIMIZE and VACUUM: for Iceberg tables, and not yet for these."""
-    database, name = statement.name.within(run.database), statement.name.table
-    table = run.tables.find(database, name)
-    if table is None:
-        raise QueryFailed(
-            f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG_NAME}.{database}.{name}' does not exist"
-        )
-    if is_iceberg(table):
-        raise not_emulated(f"{statement.verb} of an Iceberg table")
-    if statement.verb in ("OPTIMIZE", "VACUUM"):
-        raise QueryFailed(f"NOT_SUPPORTED: {statement.verb} is only supported for Iceberg tables")
-    raise QueryFailed(
-        "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional tables"
-    )
