@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 _FORGOTTEN: Final = frozenset(
     {"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"}
 )
+# What DynamoDB Streams takes; anything else it would refuse, and the redrive with it.
+_FIELDS: Final = {
+    "streamArn": r".{37,1024}",
+    "shardId": r".{28,65}",
+    "startSequenceNumber": r"[0-9]{21,40}",
+    "endSequenceNumber": r"[0-9]{21,40}",
+}
+
 HIDDEN_SECONDS: Final = 900
 """How long a message is hidden from others if nobody comes back to it."""
 
-_LONG_POLL_SECONDS: Final = 1
 _MESSAGES_AT_ONCE: Final = 100
 # A page may be empty in the middle of a shard. After so many of them, what is sought isn't there.
 _EMPTY_PAGES: Final = 100
@@ -47,10 +55,6 @@ class DeadLetter:
     shard_id: str
     first: str
     last: str
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.count} changes from {self.first} to {self.last} of {self.shard_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +73,13 @@ def dead_letter_of(body: str) -> DeadLetter:
     """
     try:
         batch = json.loads(body)["DDBStreamBatchInfo"]
-        return DeadLetter(
-            stream_arn=batch["streamArn"],
-            shard_id=batch["shardId"],
-            first=batch["startSequenceNumber"],
-            last=batch["endSequenceNumber"],
-            count=batch["batchSize"],
-        )
+        letter = DeadLetter(*(batch[name] for name in _FIELDS))
+        fits = all(re.fullmatch(form, batch[name]) for name, form in _FIELDS.items())
     except (ValueError, KeyError, TypeError):
-        raise Unreadable("it is no message of a pipe from a DynamoDB stream") from None
+        fits = False
+    if not fits:
+        raise Unreadable("it is no message of a pipe from a DynamoDB stream")
+    return letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,11 @@ class DeadLetterQueue:
     unless it was deleted.
     """
 
-    def __init__(self, client: SQSClient, url: str) -> None:
+    def __init__(self, client: SQSClient, url: str, poll_seconds: int = 1) -> None:
+        """Work on a queue; a look at it lasts so long at most, for all its servers to answer."""
         self._client = client
         self._url = url
+        self._poll_seconds = poll_seconds
         self._held: dict[str, Message] = {}
 
     def receive(self) -> Iterator[list[Message]]:
@@ -116,7 +120,7 @@ class DeadLetterQueue:
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=10,
-            WaitTimeSeconds=_LONG_POLL_SECONDS,
+            WaitTimeSeconds=self._poll_seconds,
             VisibilityTimeout=HIDDEN_SECONDS,
         )
         found = [

@@ -24,7 +24,6 @@ from salesflow.quarantine import failures_in, payload_digest
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 _SHOWN_CHARACTERS: Final = 256
 
@@ -145,8 +144,7 @@ def quarantined_replays(
 
 def redrive_dead_letters(
     redrive: Redrive,
-    sqs: SQSClient,
-    queue_url: str,
+    queue: DeadLetterQueue,
     streams: DynamoDBStreamsClient,
     restore: Callable[[], Iterable[Replay]],
 ) -> None:
@@ -156,7 +154,7 @@ def redrive_dead_letters(
     message is deleted when all its changes are acknowledged; any other stays in the queue.
     """
     forgotten: list[Message] = []
-    with DeadLetterQueue(sqs, queue_url) as queue:
+    with queue:
         for messages in queue.receive():
             replays: list[Replay] = []
             done: list[Message] = []

@@ -158,10 +158,10 @@ def test_a_payload_that_is_gone_is_missed() -> None:
 
 def test_a_dead_letter_is_read_as_aws_writes_it() -> None:
     letter = dead_letter_of(LETTER.read_text())
-    assert (letter.first, letter.last, letter.count) == (
+    assert letter.shard_id == "shardId-00000001234567891234-aaa1abcd"
+    assert (letter.first, letter.last) == (
         "1234567800000000001234567891",
         "1234567800000000001234567899",
-        2,
     )
 
 
@@ -169,6 +169,17 @@ def test_a_dead_letter_is_read_as_aws_writes_it() -> None:
 def test_a_message_of_somebody_else_is_refused(body: str) -> None:
     with pytest.raises(Unreadable):
         dead_letter_of(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("startSequenceNumber", "-1"), ("endSequenceNumber", 5), ("shardId", "1"), ("streamArn", "")],
+)
+def test_a_message_that_the_stream_would_not_take_is_refused(name: str, value: Any) -> None:
+    body = json.loads(LETTER.read_text())
+    body["DDBStreamBatchInfo"][name] = value
+    with pytest.raises(Unreadable):
+        dead_letter_of(json.dumps(body))
 
 
 def test_an_event_is_what_the_pipe_makes_of_a_record() -> None:
