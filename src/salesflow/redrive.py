@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from salesflow.cdc_stream import Replay, StreamWriter, replay_of
+from salesflow.cdc_stream import Replay, Source, StreamWriter, replay_of
 from salesflow.dead_letters import (
     DeadLetterQueue,
     Message,
@@ -19,12 +19,16 @@ from salesflow.dead_letters import (
     read_again,
     reduced,
 )
+from salesflow.deployment import Connect
 from salesflow.quarantine import failures_in, payload_digest
+from salesflow.reconciliation.reconcile import Plan, reconcile
+from salesflow.restoring import Query, restoring_events, utcnow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_s3 import S3Client
 
+_RESTORED_AT_ONCE: Final = 10_000
 _SHOWN_CHARACTERS: Final = 256
 
 Write = Callable[[str], object]
@@ -71,7 +75,7 @@ class Redrive:
     run_id: str
     stream: StreamWriter
     write: Write
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = utcnow
     outcome: Outcome = field(default_factory=Outcome)
 
     def put(self, replays: Iterable[Replay]) -> None:
@@ -146,11 +150,11 @@ def redrive_dead_letters(
     redrive: Redrive,
     queue: DeadLetterQueue,
     streams: DynamoDBStreamsClient,
-    restore: Callable[[], Iterable[Replay]],
+    restore: Callable[[], object],
 ) -> None:
     """Redrive the changes that the pipe's dead letters point to, and delete these messages.
 
-    Changes that the stream has forgotten are made anew by `restore`, once for all of them. A
+    Changes that the stream has forgotten are made up for by `restore`, once for all of them. A
     message is deleted when all its changes are acknowledged; any other stays in the queue.
     """
     forgotten: list[Message] = []
@@ -165,18 +169,43 @@ def redrive_dead_letters(
                     redrive.outcome.refused.append(f"message {message.message_id}: {error}")
                     continue
                 reading = read_again(streams, letter)
-                found = [_fitting(event) for event in reading.events]
+                found = [_fitted("dlq", event) for event in reading.events]
                 replays += found
                 if all(replay.fits for replay in found):
                     (done if reading.whole else forgotten).append(message)
             redrive.put(replays)
             queue.delete(done)
         if forgotten:
-            redrive.put(restore())
+            restore()
             queue.delete(forgotten)
 
 
-def _fitting(event: bytes) -> Replay:
-    """An event, reduced if it is too large for the stream: that is why the pipe gave it up."""
-    replay = replay_of("dlq", event)
-    return replay if replay.fits else replay_of("dlq", reduced(event))
+def restore_orders(
+    redrive: Redrive, connect: Connect, outputs: Mapping[str, str], query: Query
+) -> None:
+    """Compare the whole table with silver, and redrive each order that differs as it is now.
+
+    What is on its way, because it was just written or redriven, doesn't count as different.
+    Orders that break the rules are left alone: they would only be quarantined again.
+
+    Args:
+        outputs: those of the deployment's stacks.
+        query: asks the lake.
+    """
+    restored: set[str] = set()
+    while True:
+        found = reconcile(connect, outputs, Plan(max_shown=_RESTORED_AT_ONCE))
+        orderids = [o.orderid for o in found.named if o.orderid not in restored]
+        events = restoring_events(
+            orderids, connect("dynamodb"), outputs["OrdersTableName"], query, redrive.now
+        )
+        redrive.put(_fitted("table", event) for event in events)
+        restored.update(orderids)
+        if not orderids or found.mismatches <= len(found.named):
+            return
+
+
+def _fitted(source: Source, event: bytes) -> Replay:
+    """An event, reduced if it is too large for the stream, as the pipe may have found it."""
+    replay = replay_of(source, event)
+    return replay if replay.fits else replay_of(source, reduced(event))

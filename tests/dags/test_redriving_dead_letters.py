@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from localaws.server import LocalAws
 from localaws_chain import Chain, chain
-from salesflow.cdc_stream import RECORD_BYTES, NotAcknowledged, Replay, StreamWriter, replay_of
+from salesflow.cdc_stream import RECORD_BYTES, NotAcknowledged, StreamWriter, replay_of
 from salesflow.dead_letters import DeadLetterQueue
 from salesflow.redrive import Redrive, redrive_dead_letters
 
@@ -47,9 +46,9 @@ class Pipeline:
         for _ in range(5):
             self.hops.later(10)
 
-    def restore(self) -> Iterable[Replay]:
+    def restore(self, redrive: Redrive) -> None:
         self.restorations += 1
-        return [replay_of("table", RESTORED)]
+        redrive.put([replay_of("table", RESTORED)])
 
     def redrive(self, stream: str = "cdc") -> Redrive:
         client = self.hops.client
@@ -60,7 +59,9 @@ class Pipeline:
         )
         url = client("sqs").get_queue_url(QueueName="letters")["QueueUrl"]
         queue = DeadLetterQueue(client("sqs"), url, poll_seconds=0)
-        redrive_dead_letters(redrive, queue, client("dynamodbstreams"), self.restore)
+        redrive_dead_letters(
+            redrive, queue, client("dynamodbstreams"), lambda: self.restore(redrive)
+        )
         return redrive
 
     def forget(self, **what: str) -> None:
@@ -190,7 +191,7 @@ def test_letters_stay_when_what_is_forgotten_can_not_be_made_anew(
     pipeline.give_up()
     pipeline.forget(shardId="shardId-00000000000000000000-gone")
 
-    def fail() -> Iterable[Replay]:
+    def fail(_: Redrive) -> None:
         raise NotAcknowledged("no")
 
     monkeypatch.setattr(pipeline, "restore", fail)

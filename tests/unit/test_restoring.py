@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from salesflow.changes import changelog_row
-from salesflow.dead_letters import json_bytes
-from salesflow.restoring import restored_changes, restoring_change
+from salesflow.reconciliation.fingerprints import item_values, row_values
+from salesflow.restoring import restoring_event, restoring_events
 from salesflow.schema import ORDER_ATTRIBUTES
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -34,12 +34,14 @@ def row(number: str = NUMBER, deleted: str = "false", **values: str) -> Sequence
         "price": "9.9000",
         **values,
     }
-    return [*(given.get(a.name) for a in ORDER_ATTRIBUTES), deleted, number]
+    known = (given.get(attribute.name) for attribute in ORDER_ATTRIBUTES)
+    return [*known, given.get("attributes"), deleted, number]
 
 
 def change(item: Any, silver: Any, at: datetime = NOW) -> dict[str, Any]:
-    made = restoring_change("17", item, silver, at)
-    assert made is not None
+    event = restoring_event("17", item, silver, at)
+    assert event is not None
+    made: dict[str, Any] = json.loads(event)
     return made
 
 
@@ -62,12 +64,11 @@ def test_the_change_is_one_ahead_of_silver(
 
 @pytest.mark.parametrize("silver", [None, row(deleted="true")])
 def test_an_order_that_is_gone_on_both_sides_needs_no_change(silver: Any) -> None:
-    assert restoring_change("17", None, silver, NOW) is None
+    assert restoring_event("17", None, silver, NOW) is None
 
 
 def test_the_transform_makes_the_row_of_the_item() -> None:
-    made = json.loads(json_bytes(change(ITEM, None)))
-    made_row = json.loads(changelog_row(made))
+    made_row = json.loads(changelog_row(change(ITEM, None)))
     assert made_row.pop("event_id").startswith("redrive-17-")
     assert made_row == {
         "orderid": "17",
@@ -89,6 +90,15 @@ def test_a_removal_says_what_silver_had() -> None:
     assert made_row["product_name"] == "Tablet"
     assert made_row["price"] == 9.9
     assert made_row["order_ts"] == "2026-03-01T10:00:00.123000Z"
+
+
+def test_how_the_order_was_is_told_as_reconciliation_sees_silver() -> None:
+    """A change is in flight only if it leads on from what silver has."""
+    attributes = '{"gift":true,"note":null,"tags":["a",{"n":1.50}],"weight":0.1}'
+    silver = row(order_ts="2026-03-01 10:00:00.123000", attributes=attributes)
+    old = change(ITEM, silver)["dynamodb"]["OldImage"]
+    cells = [*silver[1:-2], "2026-03-01"]
+    assert item_values(old, NOW) == row_values(cells)
 
 
 def test_the_same_restoration_has_the_same_id_at_any_time() -> None:
@@ -130,8 +140,12 @@ def test_silver_is_asked_for_many_orders_at_once() -> None:
 
     orderids = ["it's", *(f"{number:04d}" for number in range(1200))]
     table: Any = Table("0000", "it's")
-    replays = list(restored_changes(orderids, table, "orders", query, lambda: NOW))
-    assert [(r.orderid, r.source) for r in replays] == [("it's", "table"), ("0000", "table")]
+    made = [
+        json.loads(event)
+        for event in restoring_events(orderids, table, "orders", query, lambda: NOW)
+    ]
+    assert [(m["dynamodb"]["Keys"]["orderid"]["S"], m["eventName"]) for m in made] == [
+        ("it's", "MODIFY"),
+        ("0000", "INSERT"),
+    ]
     assert [sql.count(",") > 900 for sql in asked] == [True, False]
-    assert json.loads(replays[0].payload)["eventName"] == "MODIFY"
-    assert json.loads(replays[1].payload)["eventName"] == "INSERT"
