@@ -117,6 +117,10 @@ def test_dates(engine: Engine) -> None:
             "from_iso8601_timestamp('2020-05-11T11:15:05.055+01:00')": datetime(
                 2020, 5, 11, 10, 15, 5, 55_000, tzinfo=UTC
             ),
+            "from_iso8601_timestamp_nanos('2020-05-11T11:15:05.055123+01:00')": datetime(
+                2020, 5, 11, 10, 15, 5, 55_123, tzinfo=UTC
+            ),
+            "try(from_iso8601_timestamp_nanos('2020-05-11'))": None,
             "from_iso8601_date('2020-05-11')": date(2020, 5, 11),
             "to_iso8601(DATE '2020-05-11')": "2020-05-11",
             "date('2020-05-11')": date(2020, 5, 11),

@@ -54,6 +54,7 @@ _PLAIN: dict[str, tuple[str, int, int]] = {
     # dates and times
     "from_iso8601_date": ("trino_from_iso8601_date", 1, 1),
     "from_iso8601_timestamp": ("trino_from_iso8601_timestamp", 1, 1),
+    "from_iso8601_timestamp_nanos": ("trino_from_iso8601_timestamp_nanos", 1, 1),
     "last_day_of_month": ("last_day", 1, 1), "to_unixtime": ("trino_to_unixtime", 1, 1),
     "from_unixtime": ("trino_from_unixtime", 1, 1),
     "with_timezone": ("trino_with_timezone", 2, 2), "millisecond": ("trino_millisecond", 1, 1),
