@@ -2,16 +2,22 @@
 ### Ingest orders
 
 Makes what was written queryable: waits until Firehose has delivered it to S3 (deferred), has the
-crawler look at it, holds the table to the declared columns, renews the view `orders_current` (the
-newest state of every order) and checks the rows that came. If the writers announced how many
-changes there are, they are compared with what arrived.
+crawler look at it, holds the changelog's table to the declared columns, checks the rows that came
+and merges them into silver: the Iceberg table `orders`, one row per order. `orders_current` is the
+view of those that exist. If the writers announced how many changes there are, they are compared
+with what arrived.
+
+Only the changelog's partitions that have new objects are read. How far silver has come stands in
+the table `merges`; a merge that didn't finish has no row there, and is done again by the next run.
 
 **When:** after every `orders_written`, and every 15 minutes for whatever else writes. A scheduled
 run that finds nothing new ends there, skipped. By hand: it waits for what was written before it
 began.
+A day in `since` has everything merged again that arrived from that day on, which changes nothing
+that was right.
 **Waits:** for the delivery and for the crawl, 30 minutes each; the sensor's page says when
 something counts as delivered.
-**Assets:** emits `orders`, with the time of the newest object that is queryable.
+**Assets:** emits `orders`, with the time of the newest object that was merged.
 """
 
 from __future__ import annotations
@@ -20,16 +26,22 @@ from datetime import timedelta
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag
 
+from salesflow import silver
 from salesflow_airflow.bronze import announce_orders, check_columns, declare_columns
 from salesflow_airflow.defaults import DEFAULT_ARGS, ORDERS, ORDERS_WRITTEN, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
-from salesflow_airflow.operators.athena import (
-    AthenaStatementOperator,
-    CheckOperator,
-    CompareCountsOperator,
-)
+from salesflow_airflow.operators.athena import CheckOperator, CompareCountsOperator
 from salesflow_airflow.operators.crawl import CrawlOperator
+from salesflow_airflow.operators.silver import (
+    DeclareTablesOperator,
+    MergeOrdersOperator,
+    ReadWatermarkOperator,
+    RecordMergeOperator,
+)
 from salesflow_airflow.sensors.delivery import DeliverySensor
+
+TABLES = ["sql/silver/create_orders.sql", "sql/silver/create_merges.sql"]
+VIEWS = ["sql/orders_current.sql"]
 
 
 @dag(
@@ -39,6 +51,7 @@ from salesflow_airflow.sensors.delivery import DeliverySensor
     max_active_runs=1,
     doc_md=__doc__,
     tags=TAGS,
+    user_defined_macros={"silver": silver},
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(minutes=45)},
     params={
         "stage": stage_param(),
@@ -49,6 +62,13 @@ from salesflow_airflow.sensors.delivery import DeliverySensor
             description="Wait for what was written until then; by default what the writers "
             "announced, else the moment at which the run begins",
         ),
+        "since": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="A day of arrival (YYYY-MM-DD, UTC) from which on everything is merged "
+            "again; by default only what is new",
+        ),
     },
 )
 def ingest_orders() -> None:
@@ -56,12 +76,17 @@ def ingest_orders() -> None:
     athena = {"database": outputs["DatabaseName"], "workgroup": outputs["WorkGroupName"]}
     lake = {"stream": outputs["DeliveryStreamName"], "bucket": outputs["LakeBucketName"]}
 
+    declare_tables = DeclareTablesOperator(
+        task_id="declare_tables", tables=TABLES, views=VIEWS, bucket=lake["bucket"], **athena
+    )
+    watermark = ReadWatermarkOperator(task_id="read_watermark", **athena)
     delivery = DeliverySensor(
         task_id="wait_for_delivery",
         **lake,
         stage="{{ params.stage }}",
         written_until="{{ params.written_until or '' }}",
-        inlets=[ORDERS],
+        watermark=watermark.output["newest"],
+        again_from="{{ params.since or '' }}",
         timeout=timedelta(minutes=30).total_seconds(),
     )
     crawl = CrawlOperator(
@@ -70,23 +95,20 @@ def ingest_orders() -> None:
         newest="{{ ti.xcom_pull('wait_for_delivery')['newest'] }}",
     )
     declared = declare_columns(outputs)
-    create_view = AthenaStatementOperator(
-        task_id="orders_current", query="sql/orders_current.sql", **athena
-    )
-    check_rows = CheckOperator(
-        task_id="check_rows", query="sql/check_rows.sql", delivery=delivery.output, **athena
-    )
+    of_delivery = {"delivery": delivery.output, **athena}
+    check_rows = CheckOperator(task_id="check_rows", query="sql/check_rows.sql", **of_delivery)
     count_changes = CompareCountsOperator(
-        task_id="count_changes",
-        query="sql/count_changes.sql",
-        delivery=delivery.output,
-        **lake,
-        **athena,
+        task_id="count_changes", query="sql/count_changes.sql", **lake, **of_delivery
+    )
+    merge_orders = MergeOrdersOperator(task_id="merge_orders", **of_delivery)
+    record_merge = RecordMergeOperator(
+        task_id="record_merge", merged=merge_orders.output, **of_delivery
     )
     announced = announce_orders.override(outlets=[ORDERS])(delivery.output)
 
-    delivery >> crawl >> declared
-    declared >> [create_view, check_columns(outputs), check_rows, count_changes] >> announced
+    declare_tables >> watermark >> delivery >> crawl >> declared
+    declared >> [check_columns(outputs), check_rows, count_changes] >> merge_orders
+    merge_orders >> record_merge >> announced
 
 
 ingest_orders()

@@ -1,7 +1,13 @@
--- The view of the newest state of every order that still exists.
+-- The view of the orders that exist, in their newest state.
 -- Grain: one row per order.
--- Inputs: orders_changelog, all of it: an order may have changed last at any time.
--- Late data: seen as soon as its partition is known; the newest sequence number wins.
-{% set first_day = '' -%}
+-- Inputs: orders.
+-- Late data: seen as soon as it is merged. A query that names order_date reads only those days.
 CREATE OR REPLACE VIEW orders_current AS
-{% include "sql/newest_state.sql" %}
+SELECT
+{%- for attribute in silver.ATTRIBUTES %}
+    {{ attribute.name }},
+{%- endfor %}
+    order_date, attributes, changed_at, last_event_id AS event_id,
+    last_sequence_number AS sequence_number
+FROM orders
+WHERE NOT is_deleted

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import (
 )
 from botocore.stub import Stubber
 
-from salesflow_airflow.defaults import ORDERS, ORDERS_WRITTEN
+from salesflow_airflow.defaults import ORDERS_WRITTEN
 from salesflow_airflow.sensors import delivery
 from salesflow_airflow.sensors.delivery import DeliverySensor
 
@@ -26,28 +26,11 @@ NEWEST = "2026-03-04T12:00:00+00:00"
 LATER = "2026-03-04T12:30:00+00:00"
 
 
-class Inlet(list[Any]):
-    """Events of an asset; newest first, as the sensor asks for them."""
-
-    def ascending(self, _: bool) -> Inlet:
-        return self
-
-    def limit(self, number: int) -> Inlet:
-        return Inlet(self[:number])
-
-
-def context(written: list[dict[str, Any]] | None = None, newest: str | None = None) -> Any:
-    ingested = [{"stage": "dev", "newest": newest}] if newest else []
+def context(written: list[dict[str, Any]] | None = None) -> Any:
     return {
         "triggering_asset_events": {
             ORDERS_WRITTEN: [SimpleNamespace(extra=extra) for extra in written or []]
-        },
-        "inlet_events": {
-            ORDERS: Inlet(
-                SimpleNamespace(extra=extra)
-                for extra in [{"stage": "prod", "newest": LATER}, *ingested]
-            )
-        },
+        }
     }
 
 
@@ -95,7 +78,6 @@ def sensor(**arguments: Any) -> DeliverySensor:
         stream="orders-delivery",
         bucket="lake",
         stage="dev",
-        inlets=[ORDERS],
         timeout=1800,
         **arguments,
     )
@@ -105,7 +87,7 @@ def test_it_waits_for_the_latest_of_all_announced_writes(
     wait: Callable[..., dict[str, Any]],
 ) -> None:
     arguments = wait(
-        context([written("10:05", "10:20", 70), written("10:00", "10:10", 30)], newest=NEWEST)
+        context([written("10:05", "10:20", 70), written("10:00", "10:10", 30)]), watermark=NEWEST
     )
     assert arguments["announced"] is True
     assert arguments["written_until"] == "2026-03-04T10:20:00+00:00"
@@ -119,14 +101,14 @@ def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., dict[str
 
 
 def test_writes_of_other_stages_are_not_waited_for(wait: Callable[..., dict[str, Any]]) -> None:
-    arguments = wait(context([written("10:00", "10:10", 30, stage="prod")], newest=NEWEST))
+    arguments = wait(context([written("10:00", "10:10", 30, stage="prod")]), watermark=NEWEST)
     assert arguments["announced"] is False
 
 
 def test_without_announcement_it_waits_for_what_was_written_before_it_began(
     wait: Callable[..., dict[str, Any]],
 ) -> None:
-    arguments = wait(context(newest=NEWEST))
+    arguments = wait(context(), watermark=NEWEST)
     began = datetime.fromisoformat(arguments["written_until"])
     assert abs(datetime.now(UTC) - began) < timedelta(seconds=30)
     assert arguments["since"] == NEWEST
@@ -147,27 +129,68 @@ def test_a_given_time_needs_a_zone() -> None:
         sensor(written_until="2026-03-04T13:00:00")._announcement(context())
 
 
-def finish(newest: str | None, **kept: Any) -> dict[str, Any]:
-    event = FOUND | {
-        "newest": newest,
-        "kept": {"announced": False, "watermark": None, "began": 0.0} | kept,
-    }
-    return sensor().finish({}, event)
+ROWS = "bronze/orders_changelog"
 
 
-def test_what_was_found_is_returned() -> None:
+@pytest.fixture
+def finish(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Gives a sensor what the trigger saw, in a lake with one object in an hour's folder."""
+    s3 = boto3.client(
+        "s3", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+
+    def run(newest: str | None, announced: bool = False, **arguments: Any) -> dict[str, Any]:
+        monkeypatch.setattr(delivery, "connect", lambda *_: s3)
+        event = FOUND | {"newest": newest, "kept": {"announced": announced, "began": 0.0}}
+        came = datetime.fromisoformat(newest or NEWEST)
+        rows = [{"Key": f"{ROWS}/dt=2026-03-04/hour=12/a.gz", "LastModified": came}]
+        with Stubber(s3) as stubber:
+            stubber.add_response("list_objects_v2", {"Contents": rows})
+            return sensor(**arguments).finish({}, event)
+
+    return run
+
+
+Finish = Callable[..., dict[str, Any]]
+
+
+def test_what_was_found_is_returned(finish: Finish) -> None:
     found = finish(LATER, watermark=NEWEST)
     assert (found["newest"], found["row_objects"]) == (LATER, 2)
 
 
+def test_the_partitions_with_new_rows_are_returned_and_the_watermark_that_follows(
+    finish: Finish,
+) -> None:
+    found = finish(LATER, watermark=NEWEST)
+    assert found["partitions"] == [["2026-03-04", "12"]]
+    assert found["watermark"] == LATER
+
+
+def test_more_may_come_in_the_present_second_so_the_watermark_stays_before_it(
+    finish: Finish,
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    found = finish(now.isoformat(), watermark=NEWEST)
+    assert found["newest"] == now.isoformat()
+    assert datetime.fromisoformat(found["watermark"]) < now
+
+
 @pytest.mark.parametrize(("newest", "watermark"), [(NEWEST, NEWEST), (None, None), (None, NEWEST)])
-def test_a_run_that_finds_nothing_new_ends_there(newest: str | None, watermark: str | None) -> None:
+def test_a_run_that_finds_nothing_new_ends_there(
+    finish: Finish, newest: str | None, watermark: str | None
+) -> None:
     with pytest.raises(AirflowSkipException, match="nothing has come since"):
         finish(newest, watermark=watermark)
 
 
-def test_announced_writes_are_never_skipped() -> None:
+def test_announced_writes_are_never_skipped(finish: Finish) -> None:
     assert finish(NEWEST, watermark=LATER, announced=True)["newest"] == NEWEST
+
+
+def test_a_day_from_which_all_is_merged_again_is_never_skipped(finish: Finish) -> None:
+    found = finish(NEWEST, watermark=NEWEST, again_from="2026-03-04")
+    assert found["partitions"] == [["2026-03-04", "12"]]
 
 
 def test_a_wait_in_vain_says_what_it_was_for() -> None:

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from salesflow.bronze import quarantined
 from salesflow.deliveries import pace_of
+from salesflow.merges import partition_condition
 from salesflow.reports import first_rows, report_key, request_token, store_result
 from salesflow_airflow.deployment import connect
 
@@ -43,17 +44,25 @@ class AthenaStatementOperator(AthenaOperator):
                     raise
         raise AssertionError("unreachable")
 
+    def run_statement(self, statement: str, context: Context) -> None:
+        """Run one of several statements of the task."""
+        self.query = statement
+        AthenaStatementOperator.execute(self, context)
+
     def execution(self) -> dict[str, Any]:
         """Athena's description of the query that ran."""
         answer = self.hook.conn.get_query_execution(QueryExecutionId=self.query_execution_id)
         return dict(answer["QueryExecution"])
 
     def result_rows(self) -> tuple[list[str], list[list[str | None]]]:
-        """Header and rows of the result, up to the first thousand."""
-        answer = self.hook.conn.get_query_results(QueryExecutionId=self.query_execution_id)
+        """Header and rows of the result."""
+        pages = self.hook.conn.get_paginator("get_query_results").paginate(
+            QueryExecutionId=self.query_execution_id
+        )
         header, *rows = [
             [cell.get("VarCharValue") for cell in row["Data"]]
-            for row in answer["ResultSet"]["Rows"]
+            for page in pages
+            for row in page["ResultSet"]["Rows"]
         ]
         return [name or "" for name in header], rows
 
@@ -79,6 +88,11 @@ class DeliveryQueryOperator(AthenaStatementOperator):
             return "0001-01-01"
         # A row's folder is named after the oldest record in its object, perhaps of the day before.
         return (datetime.fromisoformat(since) - timedelta(days=1)).date().isoformat()
+
+    @property
+    def new_partitions(self) -> str:
+        """The SQL condition on dt and hour that selects the partitions with rows that are new."""
+        return partition_condition(self.delivery["partitions"])
 
     @property
     def first_second(self) -> int:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from salesflow.deliveries import pace_of
+from salesflow.merges import listing, new_partitions
 from salesflow_airflow.deployment import connect
 from salesflow_airflow.triggers.delivery import DeliveryTrigger
 from salesflow_airflow.triggers.polling import WaitedInVain, event_or_defer, seen
 
-_EVENTS_LOOKED_AT = 20
+_SETTLING = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,29 @@ class DeliverySensor(BaseSensorOperator):
       announced, an object has come at or after W plus both intervals.
 
     An object of failed records counts like one of rows: all records may have failed. The run ends
-    here, skipped, if W was not announced and no object is newer than the newest one that an
-    earlier run has brought through (the `newest` of the inlet's last event of the stage).
+    here, skipped, if W was not announced and no object is newer than the watermark, which is the
+    newest one that an earlier run has merged.
+
+    The result says what was waited for (`written_from`, `written_until`, `changes`, `announced`),
+    what there is (`row_objects`, `error_objects`, `newest`: when the newest object came, ISO 8601),
+    which `partitions` of the changelog have rows that are new (pairs of dt and hour), and the
+    `watermark` that holds when they are merged.
 
     Args:
         written_until: ISO 8601, empty for none.
+        watermark: ISO 8601, None if nothing was merged yet.
+        again_from: YYYY-MM-DD, a day from which on all partitions count as new; empty for none.
         timeout: in seconds; the message then says what it waited for, and what there is.
     """
 
-    template_fields: Sequence[str] = ("stream", "bucket", "stage", "written_until")
+    template_fields: Sequence[str] = (
+        "stream",
+        "bucket",
+        "stage",
+        "written_until",
+        "watermark",
+        "again_from",
+    )
 
     def __init__(
         self,
@@ -58,6 +73,8 @@ class DeliverySensor(BaseSensorOperator):
         bucket: str,
         stage: str,
         written_until: str | None = None,
+        watermark: str | None = None,
+        again_from: str | None = None,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
@@ -66,6 +83,8 @@ class DeliverySensor(BaseSensorOperator):
         self.bucket = bucket
         self.stage = stage
         self.written_until = written_until
+        self.watermark = watermark
+        self.again_from = again_from
         self.aws_conn_id = aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -77,8 +96,7 @@ class DeliverySensor(BaseSensorOperator):
         )
         now = datetime.now(UTC)
         told = self._announcement(context)
-        watermark = self._watermark(context)
-        since = told.written_from if told else watermark
+        since = told.written_from if told else self.watermark
         written_until = told.written_until if told else now.isoformat()
         self.log.info(
             "waiting for what was written until %s%s; quiet time %g s",
@@ -101,7 +119,6 @@ class DeliverySensor(BaseSensorOperator):
                 "written_until": written_until,
                 "changes": told.changes if told else None,
                 "since": since,
-                "watermark": watermark,
                 "announced": told is not None,
                 "began": now.timestamp(),
             },
@@ -122,10 +139,33 @@ class DeliverySensor(BaseSensorOperator):
             found["error_objects"],
             found["newest"],
         )
-        newest, watermark = found["newest"], waited_for["watermark"]
-        if not waited_for["announced"] and (newest is None or newest <= (watermark or "")):
-            raise AirflowSkipException(f"nothing has come since {watermark or 'ever'}")
-        return {**waited_for, **found}
+        newest = found["newest"]
+        expected = waited_for["announced"] or self.again_from
+        if not expected and (newest is None or newest <= (self.watermark or "")):
+            raise AirflowSkipException(f"nothing has come since {self.watermark or 'ever'}")
+        return {**waited_for, **found, **self._new_partitions(newest)}
+
+    def _new_partitions(self, newest: str | None) -> dict[str, Any]:
+        """Which partitions a merge has to read, and until when it then knows all objects."""
+        watermark = datetime.fromisoformat(self.watermark) if self.watermark else None
+        since = date.fromisoformat(self.again_from) if self.again_from else None
+        pages = (
+            connect("s3", self.aws_conn_id)
+            .get_paginator("list_objects_v2")
+            .paginate(**listing(self.bucket, watermark, since))
+        )
+        listed = datetime.now(UTC)
+        objects = (entry for page in pages for entry in page.get("Contents", []))
+        partitions, newest_row = new_partitions(objects, watermark, since)
+        self.log.info("%d partitions have rows that are new", len(partitions))
+        times = [datetime.fromisoformat(newest)] if newest else []
+        times += [newest_row] if newest_row else []
+        return {
+            "partitions": [list(partition) for partition in partitions],
+            "newest": max(times).isoformat() if times else None,
+            # S3 tells times in whole seconds, and more of the present one may still come.
+            "watermark": min(max(times), listed - _SETTLING).isoformat() if times else None,
+        }
 
     def _announcement(self, context: Context) -> Announcement | None:
         if self.written_until:
@@ -149,14 +189,3 @@ class DeliverySensor(BaseSensorOperator):
             written_until=max(extra["written_until"] for extra in extras),
             changes=sum(extra["changes"] for extra in extras),
         )
-
-    def _watermark(self, context: Context) -> str | None:
-        """When the newest object came that an earlier run has brought through, ISO 8601."""
-        for inlet in self.inlets:
-            events = context["inlet_events"][inlet].ascending(False).limit(_EVENTS_LOOKED_AT)
-            for event in events:
-                extra: dict[str, Any] = event.extra or {}
-                if extra.get("stage") == self.stage:
-                    newest: str | None = extra.get("newest")
-                    return newest
-        return None

@@ -1,0 +1,185 @@
+"""Silver: its tables, its watermark and the merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from salesflow.merges import Watermark, cuts, timestamp_literal
+from salesflow.schema import Column
+from salesflow.silver import ORDERS_TABLE, TableAltered, missing_columns
+from salesflow_airflow.deployment import connect
+from salesflow_airflow.operators.athena import AthenaStatementOperator, DeliveryQueryOperator
+
+
+class DeclareTablesOperator(AthenaStatementOperator):
+    """Makes the tables and views as they are declared.
+
+    Tables are created unless they are there; the table of orders then gets the columns that were
+    declared since. If somebody has altered it by hand, the task fails with the column's name.
+
+    Args:
+        tables: statements; they refer to the lake's bucket as ``task.bucket``.
+        views: statements, run last.
+        add_columns: a statement that refers to the columns as ``task.columns``.
+    """
+
+    template_fields: Sequence[str] = ("bucket", "tables", "views", *AthenaOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        tables: Sequence[str],
+        views: Sequence[str],
+        add_columns: str = "sql/silver/add_columns.sql",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(query="", **kwargs)
+        self.bucket = bucket
+        self.tables = list(tables)
+        self.add_columns = add_columns
+        self.views = list(views)
+        self.columns: list[Column] = []
+
+    def execute(self, context: Context) -> list[str]:
+        """Run the statements; the names of the columns that were added."""
+        for table in self.tables:
+            self.run_statement(table, context)
+        self.columns = self._missing_columns()
+        if self.columns:
+            self.run_statement(self.render_template(self.add_columns, context), context)
+        for view in self.views:
+            self.run_statement(view, context)
+        return [column.name for column in self.columns]
+
+    def _missing_columns(self) -> list[Column]:
+        table = connect("glue", self.aws_conn_id).get_table(
+            DatabaseName=self.database, Name=ORDERS_TABLE
+        )["Table"]
+        try:
+            return missing_columns(table["StorageDescriptor"]["Columns"])
+        except TableAltered as error:
+            raise AirflowFailException(str(error)) from error
+
+
+class ReadWatermarkOperator(AthenaStatementOperator):
+    """Reads how far silver has come: `newest` and `complete_until`, ISO 8601 or None."""
+
+    def __init__(self, *, query: str = "sql/silver/read_watermark.sql", **kwargs: Any) -> None:
+        super().__init__(query=query, **kwargs)
+
+    def execute(self, context: Context) -> dict[str, str | None]:
+        """Query, and read the row."""
+        super().execute(context)
+        [row] = self.result_rows()[1]
+        watermark = Watermark.of(row)
+        self.log.info("silver has come to %s", watermark)
+        return {
+            name: at.isoformat() if at else None
+            for name, at in (
+                ("newest", watermark.newest),
+                ("complete_until", watermark.complete_until),
+            )
+        }
+
+
+class MergeOrdersOperator(DeliveryQueryOperator):
+    """Merges what a delivery brought into silver, in as many statements as Athena needs.
+
+    A retry goes on with the statement that failed: those that succeeded are adopted by their
+    tokens. To merge anything twice would change nothing.
+
+    Args:
+        query: counts the order dates that are written to.
+        merge: refers as ``task.until`` to the last order date that it may write to, if any.
+    """
+
+    def __init__(
+        self,
+        *,
+        query: str = "sql/silver/find_order_dates.sql",
+        merge: str = "sql/silver/merge_orders.sql",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(query=query, **kwargs)
+        self.merge = merge
+        self.until: str | None = None
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Merge; the numbers of changes read, orders and dates written, and bytes read for it."""
+        if not self.delivery["partitions"]:
+            self.log.info("there are no new rows to merge")
+            return {"changes": 0, "orders": 0, "order_dates": 0, "scanned_bytes": 0}
+        self.run_statement(self.query, context)
+        scanned = self._scanned_bytes()
+        _, rows = self.result_rows()
+        dates = [(day, int(orders or 0)) for day, orders, _ in rows if day is not None]
+        for until in cuts([day for day, _ in dates]):
+            self.until = until
+            self.run_statement(self.render_template(self.merge, context), context)
+            scanned += self._scanned_bytes()
+        merged = {
+            "changes": sum(int(changes or 0) for *_, changes in rows),
+            "orders": sum(orders for _, orders in dates),
+            "order_dates": len(dates),
+            "scanned_bytes": scanned,
+        }
+        self.log.info("%(changes)d changes read, %(orders)d orders written", merged)
+        return merged
+
+    def _scanned_bytes(self) -> int:
+        return int(self.execution()["Statistics"].get("DataScannedInBytes", 0))
+
+
+class RecordMergeOperator(DeliveryQueryOperator):
+    """Moves the watermark: notes what has been merged.
+
+    Args:
+        merged: what the merge returned; a statement refers to it as ``task.merged``.
+    """
+
+    template_fields: Sequence[str] = ("merged", *DeliveryQueryOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        merged: dict[str, int],
+        query: str = "sql/silver/record_merge.sql",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(query=query, **kwargs)
+        self.merged = merged
+
+    @property
+    def newest(self) -> str:
+        """The new watermark, as SQL."""
+        return _timestamp(self.delivery["watermark"])
+
+    @property
+    def complete_until(self) -> str:
+        """Until when all that was written is now in silver, as SQL."""
+        return _timestamp(self.delivery["written_until"])
+
+    @property
+    def first_dt(self) -> str:
+        """The first day of the changelog that was read, as SQL."""
+        return _text(min((dt for dt, _ in self.delivery["partitions"]), default=None))
+
+    @property
+    def last_dt(self) -> str:
+        """The last day of the changelog that was read, as SQL."""
+        return _text(max((dt for dt, _ in self.delivery["partitions"]), default=None))
+
+
+def _timestamp(iso: str | None) -> str:
+    return timestamp_literal(datetime.fromisoformat(iso) if iso else None)
+
+
+def _text(value: str | None) -> str:
+    return "NULL" if value is None else f"'{value}'"

@@ -1,0 +1,136 @@
+"""A changelog in the local AWS, and the project's SQL on it, rendered as Airflow does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from localaws.server import LocalAws
+from salesflow import silver
+from salesflow.bronze import declared_columns
+from salesflow.merges import cuts, partition_condition
+from salesflow.patience import Patience
+from salesflow.queries import Row, ask
+
+SQL = Path(__file__).resolve().parents[1] / "dags"
+DAY = "2026-03-04"
+NOON = int(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp())
+
+
+class ChangelogLake:
+    """Bucket ``lake`` and database ``sales`` with a changelog, and silver after `declare`."""
+
+    def __init__(self, local_aws: LocalAws) -> None:
+        self.local_aws = local_aws
+        self.s3, self.glue, self.athena = map(local_aws.aws.client, ("s3", "glue", "athena"))
+        self.s3.create_bucket(Bucket="lake")
+        self.glue.create_database(DatabaseInput={"Name": "sales"})
+        self.storage: dict[str, Any] = {
+            "Columns": declared_columns([]),
+            "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+            "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+            "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+        }
+        self.glue.create_table(
+            DatabaseName="sales",
+            TableInput={
+                "Name": "orders_changelog",
+                "TableType": "EXTERNAL_TABLE",
+                "PartitionKeys": [
+                    {"Name": "dt", "Type": "string"},
+                    {"Name": "hour", "Type": "string"},
+                ],
+                "Parameters": {"classification": "json"},
+                "StorageDescriptor": {**self.storage, "Location": self.place()},
+            },
+        )
+        self.athena.create_work_group(
+            Name="sales",
+            Configuration={"ResultConfiguration": {"OutputLocation": "s3://lake/results/"}},
+        )
+        self.partitions: list[tuple[str, str]] = []
+        self.objects = 0
+
+    def place(self, *values: str) -> str:
+        """The URI of the changelog or of one of its partitions."""
+        folders = "".join(f"{k}={v}/" for k, v in zip(("dt", "hour"), values, strict=False))
+        return f"s3://lake/bronze/orders_changelog/{folders}"
+
+    def arrive(self, *rows: dict[str, Any], dt: str = DAY, hour: str = "12") -> str:
+        """Rows arrive in an object of their own; its URI."""
+        place = self.place(dt, hour)
+        self.objects += 1
+        uri = f"{place}{self.objects:06}.json"
+        self.s3.put_object(
+            Bucket="lake",
+            Key=uri.removeprefix("s3://lake/"),
+            Body="".join(json.dumps(row) + "\n" for row in rows).encode(),
+        )
+        if (dt, hour) not in self.partitions:
+            self.partitions.append((dt, hour))
+            storage = {**self.storage, "Location": place}
+            self.glue.create_partition(
+                DatabaseName="sales",
+                TableName="orders_changelog",
+                PartitionInput={"Values": [dt, hour], "StorageDescriptor": storage},
+            )
+        return uri
+
+    def render(self, name: str, **task: Any) -> str:
+        """One of the project's statements."""
+        environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
+        return environment.get_template(f"sql/{name}.sql").render(
+            task={"bucket": "lake", **task}, silver=silver, run_id="manual__2026"
+        )
+
+    def run(self, name: str, **task: Any) -> list[Row]:
+        """The rows of one of the project's statements."""
+        return self.query(self.render(name, **task))
+
+    def query(self, sql: str) -> list[Row]:
+        """The rows of any statement."""
+        patience = Patience(timeout=30, interval=0, sleep=lambda _: self.local_aws.step())
+        return list(
+            ask(self.athena, sql, database="sales", workgroup="sales", patience=patience).rows
+        )
+
+    def declare(self) -> None:
+        """Make the tables of silver, and the view."""
+        for name in ("silver/create_orders", "silver/create_merges", "orders_current"):
+            self.run(name)
+
+    def merge(
+        self, partitions: Sequence[tuple[str, str]] | None = None, at_once: int = 50
+    ) -> list[str]:
+        """Merge partitions (None: all) into silver; the order dates that were written to."""
+        found = partition_condition(self.partitions if partitions is None else partitions)
+        rows = self.run("silver/find_order_dates", new_partitions=found)
+        dates = [day for day, *_ in rows if day is not None]
+        for until in cuts(dates, at_once):
+            self.run("silver/merge_orders", new_partitions=found, until=until)
+        return dates
+
+    def current(self, columns: str) -> list[Row]:
+        """Columns of the view of current orders."""
+        return self.query(f"SELECT {columns} FROM orders_current ORDER BY orderid")
+
+
+def change(orderid: str, number: int, event_type: str = "MODIFY", **more: Any) -> dict[str, Any]:
+    """A row of the changelog, good unless `more` says otherwise; None leaves a value out."""
+    row = {
+        "orderid": orderid,
+        "product_name": "Laptop",
+        "quantity": 2,
+        "price": 499.5,
+        "order_ts": f"{DAY}T10:00:00.000Z",
+        "event_type": event_type,
+        "event_id": f"{orderid}-{number}",
+        "sequence_number": str(number),
+        "creation_time": NOON + number % 1000,
+    }
+    return {key: value for key, value in {**row, **more}.items() if value is not None}
