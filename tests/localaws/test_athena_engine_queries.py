@@ -232,12 +232,6 @@ def test_the_shape_of_a_query_costs_nothing(lake: Lake) -> None:
     assert result.reader.read_all().num_rows == 0
 
 
-def test_iceberg_tables_are_refused(lake: Lake) -> None:
-    lake.table("ice", {"orderid": "string"}, parameters={"table_type": "ICEBERG"})
-    with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED: the Iceberg table sales.ice"):
-        lake.rows("SELECT * FROM ice")
-
-
 @pytest.mark.behaviour("athena", "A query over its scan limit fails before anything is read.")
 def test_scan_limit(lake: Lake) -> None:
     with pytest.raises(ScanLimitExceeded, match="Bytes scanned limit was exceeded"):

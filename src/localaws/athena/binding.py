@@ -11,9 +11,10 @@ from sqlglot.optimizer.qualify_tables import qualify_tables
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 
-from localaws.athena.catalog import CATALOG_NAME, Catalog, Table
+from localaws.athena.catalog import CATALOG_NAME, Table
 from localaws.athena.dialect import HIDDEN_COLUMNS, AthenaQueries, parse, position
 from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.iceberg.lake_catalog import LakeCatalog
 
 #: How a bound query calls the n-th table that it reads.
 SCAN = "__scan_"
@@ -38,7 +39,7 @@ class BoundQuery:
     scans: dict[str, Table] = field(default_factory=dict)
 
 
-def bind(statement: exp.Expr, database: str, catalog: Catalog) -> BoundQuery:
+def bind(statement: exp.Expr, database: str, catalog: LakeCatalog) -> BoundQuery:
     """Resolve a parsed query; the given tree is left as it was.
 
     Raises:
@@ -85,7 +86,7 @@ def _name_outputs(select: exp.Select) -> None:
 def _resolve_tables(
     tree: exp.Expr,
     database: str,
-    catalog: Catalog,
+    catalog: LakeCatalog,
     scans: dict[str, Table],
     chain: tuple[tuple[str, str], ...],
 ) -> None:
@@ -123,7 +124,7 @@ def _name_columns(values: exp.Values) -> None:
 def _resolve_table(
     node: exp.Table,
     database: str,
-    catalog: Catalog,
+    catalog: LakeCatalog,
     scans: dict[str, Table],
     chain: tuple[tuple[str, str], ...],
 ) -> None:

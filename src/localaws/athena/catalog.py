@@ -81,6 +81,11 @@ class Table:
         return self.parameters.get("table_type", "").upper() == "ICEBERG"
 
     @property
+    def prunable(self) -> frozenset[str]:
+        """The columns whose conditions decide which files are read."""
+        return frozenset(key.name for key in self.partition_keys)
+
+    @property
     def schema(self) -> dict[str, str]:
         """DuckDB's types by column, partition keys last, as ``SELECT *`` orders them."""
         return {c.name: c.duckdb_type for c in (*self.columns, *self.partition_keys)}

@@ -22,13 +22,14 @@ from localaws.athena.failures import (
     QueryCancelled,
     QueryFailed,
     ScanLimitExceeded,
-    not_emulated,
 )
+from localaws.athena.iceberg.lake_catalog import IcebergTable, LakeCatalog
+from localaws.athena.iceberg.planning import plan_iceberg_scan
 from localaws.athena.iceberg.tables import IcebergTables
 from localaws.athena.objects import ObjectStore
 from localaws.athena.projection import is_projected, project
 from localaws.athena.pruning import find_conditions, prune
-from localaws.athena.scan import Scan, fetch, plan_scan
+from localaws.athena.scan import Scan, plan_scan
 from localaws.athena.translation import translate
 from localaws.athena.types import Column
 from localaws.athena.work import QueryResult, Work
@@ -94,7 +95,7 @@ class Engine:
         memory: str = "2GB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._catalog = catalog
+        self._catalog = LakeCatalog(catalog, iceberg)
         self.iceberg = iceberg
         self.store = ObjectStore(s3, scratch / "objects", capacity)
         self._folder = scratch / "queries"
@@ -214,26 +215,28 @@ class Engine:
     ) -> dict[str, Scan]:
         conditions = find_conditions(tree, query.scans)
         needed = _needed_columns(tree)
-        scans = {}
+        scans: dict[str, Scan] = {}
         for name, table in query.scans.items():
             work.check()
             if name in besides:
                 continue
+            columns, condition = needed.get(name, frozenset()), conditions.get(name)
+            if isinstance(table, IcebergTable):
+                scans[name] = plan_iceberg_scan(table, columns, condition, work.connection)
+                continue
             partitions = None
-            if table.iceberg:
-                raise not_emulated(f"the Iceberg table {table.database}.{table.name}")
             if table.partition_keys:
                 projected = is_projected(table)
                 every = project(table, work.now) if projected else self._catalog.partitions(table)
-                partitions = prune(table, list(every), conditions.get(name), work.connection)
-            scans[name] = plan_scan(table, partitions, needed.get(name, frozenset()), self.store)
+                partitions = prune(table, list(every), condition, work.connection)
+            scans[name] = plan_scan(table, partitions, columns, self.store)
         return scans
 
     def _fetch(self, scans: dict[str, Scan], work: Work) -> int:
         scanned = 0
         for name, scan in scans.items():
             work.check()
-            local = fetch(scan, self.store, work.folder / name, work.check)
+            local = scan.fetch(self.store, work.folder / name, work.check)
             scanned += local.scanned_bytes
             work.origins.update(local.origins)
             work.execute(f'CREATE TEMP VIEW "{name}" AS {local.sql}').fetchall()
@@ -264,7 +267,7 @@ def _needed_columns(tree: exp.Expr) -> dict[str, frozenset[str]]:
 
 
 def _describe(scan: Scan) -> list[str]:
-    objects = [item.uri for found in scan.objects for item in found]
+    objects = scan.uris
     table = f"{scan.table.database}.{scan.table.name}"
     head = f"Scan of {table}: {len(objects)} objects, {scan.stored_bytes} bytes"
     more = [f"  and {len(objects) - _SHOWN} more"] if len(objects) > _SHOWN else []

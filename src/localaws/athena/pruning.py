@@ -1,4 +1,5 @@
-"""Finds what a query's conditions say of the partition keys of each table that it reads.
+"""Finds what a query's conditions say of each table that it reads: of its partition keys, or of
+all columns of an Iceberg table.
 
 The conditions still hold when the query runs: here they only decide which partitions are read, so
 what is found may be weaker than the query, and never stronger.
@@ -22,7 +23,7 @@ Condition = exp.Expr
 
 
 def find_conditions(tree: exp.Expr, scans: Mapping[str, Table]) -> dict[str, Condition]:
-    """The condition on the partition keys, by the name of the scan; none where there is none."""
+    """The condition on the prunable columns, by the name of the scan; none where there is none."""
     found: dict[str, Condition] = {}
     wanted: dict[int, list[Condition | None]] = {}
     for scope in reversed(traverse_scope(tree)):
@@ -42,7 +43,7 @@ def find_conditions(tree: exp.Expr, scans: Mapping[str, Table]) -> dict[str, Con
                 weaker = [_weaken(c, alias, None) for c in conditions]
                 wanted.setdefault(id(source), []).append(_all(weaker))
             elif source.name in scans:
-                keys = {key.name for key in scans[source.name].partition_keys}
+                keys = scans[source.name].prunable
                 condition = _all([_weaken(c, alias, keys) for c in conditions])
                 if condition is not None:
                     found[source.name] = condition
@@ -115,7 +116,7 @@ def _conjuncts(select: exp.Select, alias: str) -> Iterator[Condition]:
             yield on
 
 
-def _weaken(condition: Condition, alias: str, keys: set[str] | None) -> Condition | None:
+def _weaken(condition: Condition, alias: str, keys: frozenset[str] | None) -> Condition | None:
     """What a condition implies for one source alone, if anything; only by `keys` if given."""
     node = condition.unnest()
     if isinstance(node, exp.And):
@@ -146,6 +147,12 @@ def _either(conditions: Sequence[Condition | None]) -> Condition | None:
     return exp.or_(*found) if found and len(found) == len(conditions) else None
 
 
+def weaken(condition: Condition, keys: frozenset[str]) -> Condition | None:
+    """What a condition on a table's columns implies for some of them, if anything."""
+    alias = next((column.table for column in condition.find_all(exp.Column)), "")
+    return _weaken(condition, alias, keys)
+
+
 def prune(
     table: Table,
     partitions: Sequence[Partition],
@@ -153,13 +160,26 @@ def prune(
     connection: duckdb.DuckDBPyConnection,
 ) -> list[Partition]:
     """The partitions in which the condition can hold."""
-    if condition is None or not partitions:
-        return list(partitions)
-    columns = {
-        key.name: [partition.values[index] for partition in partitions]
-        for index, key in enumerate(table.partition_keys)
-    }
     keys = {key.name: key.duckdb_type for key in table.partition_keys}
+    values = [partition.values for partition in partitions]
+    return [partitions[number] for number in possible(keys, values, condition, connection)]
+
+
+def possible(
+    keys: Mapping[str, str],
+    values: Sequence[tuple[str | None, ...]],
+    condition: Condition | None,
+    connection: duckdb.DuckDBPyConnection,
+) -> Sequence[int]:
+    """The numbers of the partitions in which a condition can hold.
+
+    Args:
+        keys: DuckDB's types of the columns that the condition is about.
+        values: of these columns in each partition, as texts.
+    """
+    if condition is None or not values:
+        return range(len(values))
+    columns = {key: [of_keys[index] for of_keys in values] for index, key in enumerate(keys)}
 
     def bare(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
@@ -169,12 +189,12 @@ def prune(
 
     where = condition.copy().transform(bare).sql(dialect="duckdb")
     unnested = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS {quoted(name)}" for name in columns)
-    numbered = f"SELECT unnest(range({len(partitions)})) AS number, {unnested}"
+    numbered = f"SELECT unnest(range({len(values)})) AS number, {unnested}"
     query = f"SELECT number FROM ({numbered}) AS partition_values WHERE {where}"  # noqa: S608
     try:
         numbers = connection.execute(query, list(columns.values())).fetchall()
     except duckdb.Error:
         # A condition that can't be decided here, because it fails for the values of a partition
         # that another condition may exclude, fails or not when the query runs.
-        return list(partitions)
-    return [partitions[number] for (number,) in sorted(numbers)]
+        return range(len(values))
+    return [number for (number,) in sorted(numbers)]

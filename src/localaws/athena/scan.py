@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.dialect import HIDDEN_COLUMNS
@@ -16,9 +17,33 @@ from localaws.athena.objects import ObjectStore, StoredObject, Variant
 from localaws.athena.parquet_files import ParquetFiles
 
 
+class Scan(Protocol):
+    """What one reading of a table needs."""
+
+    @property
+    def table(self) -> Table:
+        """What is read."""
+
+    @property
+    def uris(self) -> Sequence[str]:
+        """Where the data lies."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of the objects, as they are stored."""
+
+    def fetch(self, store: ObjectStore, folder: Path, check: Callable[[], None]) -> LocalTable:
+        """Copy the objects to local files.
+
+        Args:
+            folder: for these files; made here, removed by who gave it.
+            check: called between files; raises if the query is to stop.
+        """
+
+
 @dataclass
-class Scan:
-    """The files that one table of a query needs.
+class HiveScan:
+    """The files that one reading of a table needs, all those in some folders.
 
     Attributes:
         needed: the columns that the query uses.
@@ -36,10 +61,38 @@ class Scan:
         """The size of the objects, as they are stored."""
         return sum(item.size for found in self.objects for item in found)
 
+    @property
+    def uris(self) -> list[str]:
+        """Where the objects lie."""
+        return [item.uri for found in self.objects for item in found]
+
+    def fetch(self, store: ObjectStore, folder: Path, check: Callable[[], None]) -> LocalTable:
+        """Copy the objects to local files; see `Scan`."""
+
+        def link(number: int, copy: Path) -> None:
+            check()
+            os.link(copy, paths[number])
+
+        flat = [item for found in self.objects for item in found]
+        parquet = kind_of(self.table.storage) == "parquet"
+        how = None if parquet else reading(self.table)
+        paths = _paths(self, folder, how.suffix if how else ".parquet")
+        variant = how.variant if how else Variant.RAW
+        store.copies(flat, variant, link)
+        scanned = self.stored_bytes
+        if how is None:
+            files = ParquetFiles(self.table, self.needed)
+            for item, path in zip(flat, paths, strict=True):
+                files.add(path, item.uri)
+            scanned = files.scanned_bytes
+            how = reading(self.table, list(files.columns))
+        origins = {str(path): item.uri for item, path in zip(flat, paths, strict=True)}
+        return LocalTable(_sql(self, how, flat, paths), scanned, origins)
+
 
 def plan_scan(
     table: Table, partitions: Sequence[Partition] | None, needed: frozenset[str], store: ObjectStore
-) -> Scan:
+) -> HiveScan:
     """List the objects that a query needs of a table.
 
     Raises:
@@ -47,7 +100,7 @@ def plan_scan(
     """
     kind = kind_of(table.storage)
     if partitions is None:
-        return Scan(table, needed, [None], store.list_folders([table.storage.location]))
+        return HiveScan(table, needed, [None], store.list_folders([table.storage.location]))
     for partition in partitions:
         _check_schema(table, partition)
         if partition.storage.serde and kind_of(partition.storage) != kind:
@@ -56,7 +109,9 @@ def plan_scan(
                 f"by the local AWS: {_partition_name(table, partition)}"
             )
     locations = [partition.storage.location for partition in partitions]
-    return Scan(table, needed, list(partitions), store.list_folders(locations) if locations else [])
+    return HiveScan(
+        table, needed, list(partitions), store.list_folders(locations) if locations else []
+    )
 
 
 def _partition_name(table: Table, partition: Partition) -> str:
@@ -105,36 +160,7 @@ class LocalTable:
     origins: dict[str, str]
 
 
-def fetch(scan: Scan, store: ObjectStore, folder: Path, check: Callable[[], None]) -> LocalTable:
-    """Copy the objects of a scan to local files.
-
-    Args:
-        folder: for these files; made here, removed by who gave it.
-        check: called between files; raises if the query is to stop.
-    """
-
-    def link(number: int, copy: Path) -> None:
-        check()
-        os.link(copy, paths[number])
-
-    flat = [item for found in scan.objects for item in found]
-    parquet = kind_of(scan.table.storage) == "parquet"
-    how = None if parquet else reading(scan.table)
-    paths = _paths(scan, folder, how.suffix if how else ".parquet")
-    variant = how.variant if how else Variant.RAW
-    store.copies(flat, variant, link)
-    scanned = scan.stored_bytes
-    if how is None:
-        files = ParquetFiles(scan.table, scan.needed)
-        for item, path in zip(flat, paths, strict=True):
-            files.add(path, item.uri)
-        scanned = files.scanned_bytes
-        how = reading(scan.table, list(files.columns))
-    origins = {str(path): item.uri for item, path in zip(flat, paths, strict=True)}
-    return LocalTable(_sql(scan, how, flat, paths), scanned, origins)
-
-
-def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
+def _paths(scan: HiveScan, folder: Path, suffix: str) -> list[Path]:
     folder.mkdir(parents=True)
     count = sum(map(len, scan.objects))
     return [folder / f"{number}{suffix}" for number in range(1, count + 1)]
@@ -144,7 +170,7 @@ def _paths(scan: Scan, folder: Path, suffix: str) -> list[Path]:
 _FILE_NUMBER = "CAST(regexp_extract(file_name, '([0-9]+)[.][a-z]+$', 1) AS INTEGER)"
 
 
-def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Path]) -> str:
+def _sql(scan: HiveScan, how: Reading, flat: list[StoredObject], paths: Sequence[Path]) -> str:
     table = scan.table
     types = {**table.schema, **HIDDEN_COLUMNS}
     if not paths:
@@ -165,7 +191,7 @@ def _sql(scan: Scan, how: Reading, flat: list[StoredObject], paths: Sequence[Pat
     return f"SELECT {', '.join(columns) or '1 AS one'} FROM {source}"  # noqa: S608 - quoted
 
 
-def _values_of_files(scan: Scan, flat: Sequence[StoredObject]) -> dict[str, list[str | None]]:
+def _values_of_files(scan: HiveScan, flat: Sequence[StoredObject]) -> dict[str, list[str | None]]:
     """The columns that the query needs whose values are those of a whole file, one for each."""
     values: dict[str, list[str | None]] = {}
     for index, key in enumerate(scan.table.partition_keys):

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyiceberg.manifest import DataFile
+from pyiceberg.manifest import DataFile, FileFormat
 from pyiceberg.schema import Schema
 
 from localaws.athena.duck import literal, quoted
+from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.iceberg.schemas import glue_type
 from localaws.athena.objects import ObjectStore, StoredObject, Variant
 from localaws.athena.storage import Place
@@ -24,7 +25,14 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 def fetch(
     files: Sequence[DataFile], store: ObjectStore, folder: Path, check: Callable[[], None]
 ) -> list[Path]:
-    """Copy files to local ones, below a folder that is made here."""
+    """Copy files to local ones, below a folder that is made here.
+
+    Raises:
+        QueryFailed: one of them isn't there, or isn't Parquet.
+    """
+    for file in files:
+        if file.file_format != FileFormat.PARQUET:
+            raise not_emulated(f"{file.file_format.name} files of an Iceberg table")
     folder.mkdir(parents=True)
     paths = [folder / f"{number}.parquet" for number in range(len(files))]
 
@@ -32,7 +40,14 @@ def fetch(
         check()
         os.link(copy, paths[number])
 
-    store.copies([_stored(file) for file in files], Variant.RAW, link)
+    try:
+        store.copies([_stored(file) for file in files], Variant.RAW, link)
+    except QueryFailed as error:
+        kind, _, reason = error.message.partition(": ")
+        if kind != "HIVE_CANNOT_OPEN_SPLIT":
+            raise
+        message = f"ICEBERG_CANNOT_OPEN_SPLIT: Error opening Iceberg split {reason}"
+        raise QueryFailed(message) from error
     return paths
 
 
@@ -42,23 +57,32 @@ def _stored(file: DataFile) -> StoredObject:
     return StoredObject(place.bucket, place.key, "", file.file_size_in_bytes, _LONG_AGO)
 
 
+def source(schema: Schema, paths: Sequence[Path]) -> str:
+    """DuckDB's call that reads data files: columns are found by their ids, so that those that a
+    file doesn't have are NULL, and those that were renamed or made wider fit."""
+    fields = ", ".join(
+        f"{field.field_id}: {{name: {literal(field.name.lower())}, "
+        f"type: {literal(from_glue(glue_type(field.field_type)))}, default_value: NULL}}"
+        for field in schema.fields
+    )
+    return f"read_parquet({path_list(paths)}, schema = MAP {{{fields}}})"
+
+
+def path_list(paths: Sequence[Path]) -> str:
+    """Paths as DuckDB's functions take them."""
+    return f"[{', '.join(literal(str(path)) for path in paths)}]"
+
+
 def rows_of(schema: Schema, columns: Collection[str], paths: Sequence[Path]) -> str:
     """A query of DuckDB's that gives rows of files: some columns, and where each row is from."""
-    types = {field.name: from_glue(glue_type(field.field_type)) for field in schema.fields}
     if not paths:
+        types = {field.name: from_glue(glue_type(field.field_type)) for field in schema.fields}
         nothing = [f"CAST(NULL AS {types[name]}) AS {quoted(name)}" for name in columns]
         nothing += [f"0 AS {quoted(FILE)}", f"0 AS {quoted(PLACE)}"]
         return f"SELECT {', '.join(nothing)} WHERE false"
-    fields = ", ".join(
-        f"{field.field_id}: {{name: {literal(field.name)}, type: {literal(types[field.name])}, "
-        "default_value: NULL}"
-        for field in schema.fields
-    )
     shown = [quoted(field.name) for field in schema.fields if field.name in columns]
     shown += [f"file_index AS {quoted(FILE)}", f"file_row_number AS {quoted(PLACE)}"]
-    names = ", ".join(literal(str(path)) for path in paths)
-    source = f"read_parquet([{names}], schema = MAP {{{fields}}})"
-    return f"SELECT {', '.join(shown)} FROM {source}"  # noqa: S608 - quoted
+    return f"SELECT {', '.join(shown)} FROM {source(schema, paths)}"  # noqa: S608 - quoted
 
 
 def column_bytes(file: DataFile, schema: Schema, columns: Collection[str]) -> int:
@@ -66,5 +90,8 @@ def column_bytes(file: DataFile, schema: Schema, columns: Collection[str]) -> in
     sizes = file.column_sizes
     if not sizes:
         return file.file_size_in_bytes
-    names = {field_id: name.partition(".")[0] for field_id, name in schema._lazy_id_to_name.items()}
-    return sum(size for field_id, size in sizes.items() if names.get(field_id) in columns)
+    return sum(
+        size
+        for number, size in sizes.items()
+        if (schema.find_column_name(number) or "").partition(".")[0].lower() in columns
+    )
