@@ -104,6 +104,11 @@ def ask(
     )
 
 
+def read_rows(client: AthenaClient, query_id: str) -> Iterator[Row]:
+    """The rows of a query that has succeeded, page by page."""
+    return _read(client, query_id, header=True)[1]
+
+
 def _read(
     client: AthenaClient, query_id: str, *, header: bool
 ) -> tuple[tuple[ColumnInfoTypeDef, ...], Iterator[Row]]:
