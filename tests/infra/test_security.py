@@ -103,6 +103,16 @@ def test_no_lifecycle_rule_expires_what_happened(templates: Any) -> None:
     assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == ["athena-results/"]
 
 
+def test_only_bronze_is_archived_and_in_the_class_that_can_be_queried_as_before(
+    templates: Any,
+) -> None:
+    rules = templates.resource("LakeBucket").properties["LifecycleConfiguration"]["Rules"]
+    archived = {rule["Prefix"]: rule["Transitions"] for rule in rules if "Transitions" in rule}
+    days = {"Ref": "BronzeArchiveDays"}
+    # Of the other archive classes, Athena skips the objects, or needs them to be restored first.
+    assert archived == {"bronze/": [{"StorageClass": "GLACIER_IR", "TransitionInDays": days}]}
+
+
 @pytest.mark.parametrize(
     ("policy", "holder", "target"),
     [
