@@ -81,8 +81,13 @@ def described_table(found: dict[str, Any]) -> Params:
     }
 
 
-def _columns(columns: list[dict[str, str]]) -> list[Params]:
-    return [{key: c[key] for key in ("Name", "Type", "Comment") if key in c} for c in columns]
+def _columns(columns: list[dict[str, Any]]) -> list[Params]:
+    return [
+        {key: column[key] for key in ("Name", "Type", "Comment") if key in column}
+        for column in columns
+        # Iceberg's catalogue also keeps the columns that a table had once.
+        if column.get("Parameters", {}).get("iceberg.field.current") != "false"
+    ]
 
 
 def _missing(message: str) -> AwsError:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from localaws.athena.arrow_types import arrow_type, trino_type
-from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import GlueTable, is_iceberg, is_view
+from localaws.athena.iceberg import show as iceberg
+from localaws.athena.iceberg.properties import to_athena
 from localaws.athena.run import Outcome, Run, shown
 from localaws.athena.statements import (
     Describe,
@@ -19,6 +21,7 @@ from localaws.athena.statements import (
     ShowTables,
     ShowViews,
 )
+from localaws.athena.storage_formats import hive_text
 
 _WIDTH = 20
 
@@ -66,7 +69,8 @@ def columns(run: Run, statement: ShowColumns) -> Outcome:
     table = run.tables.get(statement.name, run.database)
     if is_view(table):
         return _view_columns(run, table)
-    return shown([name.ljust(_WIDTH) for name, _, _ in _columns(table)], "field")
+    described = iceberg.columns(run.iceberg.open(table)) if is_iceberg(table) else _columns(table)
+    return shown([name.ljust(_WIDTH) for name, _, _ in described], "field")
 
 
 def _view_columns(run: Run, view: GlueTable) -> Outcome:
@@ -86,6 +90,8 @@ def properties(run: Run, statement: ShowTableProperties) -> Outcome:
     """The table properties, or one of them."""
     table = run.tables.get(statement.name, run.database)
     known: dict[str, str] = table.get("Parameters", {})
+    if is_iceberg(table):
+        known = to_athena(run.iceberg.open(table).properties)
     if statement.key is not None:
         name = f"{table['DatabaseName']}.{table['Name']}"
         missing = f"Table {name} does not have property: {statement.key}"
@@ -99,7 +105,7 @@ def create_table(run: Run, statement: ShowCreateTable) -> Outcome:
     if is_view(table):
         raise QueryFailed("NOT_SUPPORTED: the table is a view: use SHOW CREATE VIEW")
     if is_iceberg(table):
-        raise not_emulated("SHOW CREATE TABLE of an Iceberg table")
+        return shown(iceberg.creation(run.iceberg.open(table)), "createtab_stmt")
     return shown(_creation(table), "createtab_stmt")
 
 
@@ -109,15 +115,15 @@ def _creation(table: GlueTable) -> list[str]:
     lines = [f"CREATE EXTERNAL TABLE `{table['DatabaseName']}.{table['Name']}`("]
     lines += _column_lines(descriptor.get("Columns", []))
     if table.get("Description"):
-        lines.append(f"COMMENT {_quoted(table['Description'])}")
+        lines.append(f"COMMENT {hive_text(table['Description'])}")
     if table.get("PartitionKeys"):
         lines += ["PARTITIONED BY ( ", *_column_lines(table["PartitionKeys"])]
-    lines += ["ROW FORMAT SERDE ", f"  {_quoted(serde.get('SerializationLibrary', ''))} "]
+    lines += ["ROW FORMAT SERDE ", f"  {hive_text(serde.get('SerializationLibrary', ''))} "]
     if serde.get("Parameters"):
         lines += ["WITH SERDEPROPERTIES ( ", *_pair_lines(serde["Parameters"])]
-    lines += ["STORED AS INPUTFORMAT ", f"  {_quoted(descriptor.get('InputFormat', ''))} "]
-    lines += ["OUTPUTFORMAT ", f"  {_quoted(descriptor.get('OutputFormat', ''))}"]
-    lines += ["LOCATION", f"  {_quoted(descriptor.get('Location', ''))}"]
+    lines += ["STORED AS INPUTFORMAT ", f"  {hive_text(descriptor.get('InputFormat', ''))} "]
+    lines += ["OUTPUTFORMAT ", f"  {hive_text(descriptor.get('OutputFormat', ''))}"]
+    lines += ["LOCATION", f"  {hive_text(descriptor.get('Location', ''))}"]
     parameters = {k: v for k, v in table.get("Parameters", {}).items() if k != "EXTERNAL"}
     if parameters:
         lines += ["TBLPROPERTIES (", *_pair_lines(parameters)]
@@ -127,20 +133,15 @@ def _creation(table: GlueTable) -> list[str]:
 def _column_lines(described: list[dict[str, str]]) -> list[str]:
     lines = []
     for number, column in enumerate(described, 1):
-        comment = f" COMMENT {_quoted(column['Comment'])}" if column.get("Comment") else ""
+        comment = f" COMMENT {hive_text(column['Comment'])}" if column.get("Comment") else ""
         ending = ")" if number == len(described) else ", "
         lines.append(f"  `{column['Name']}` {column.get('Type', 'string')}{comment}{ending}")
     return lines
 
 
 def _pair_lines(pairs: dict[str, str]) -> list[str]:
-    lines = [f"  {_quoted(key)}={_quoted(value)}, " for key, value in pairs.items()]
+    lines = [f"  {hive_text(key)}={hive_text(value)}, " for key, value in pairs.items()]
     return [*lines[:-1], lines[-1].rstrip(", ") + ")"]
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return "'" + escaped.replace("\n", "\\n").replace("\t", "\\t") + "'"
 
 
 def describe(run: Run, statement: Describe) -> Outcome:
@@ -149,7 +150,9 @@ def describe(run: Run, statement: Describe) -> Outcome:
     if is_view(table):
         return _view_columns(run, table)
     if is_iceberg(table):
-        raise not_emulated("DESCRIBE of an Iceberg table")
+        described = iceberg.describe(run.iceberg.open(table), detailed=statement.detailed)
+        lines = [_padded(*(*fields, "", "")[:3]) for fields in described]
+        return shown(lines, "col_name", "data_type", "comment")
     lines = [_padded(*column) for column in _columns(table)]
     keys = [(k["Name"], k.get("Type", "string"), k.get("Comment", "")) for k in _keys(table)]
     if keys:

@@ -44,3 +44,9 @@ def delimited(
         "serialization.null.format": null,
     }
     return {key: value for key, value in parameters.items() if value is not None}
+
+
+def hive_text(text: str) -> str:
+    """A text as Hive's DDL writes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "'" + escaped.replace("\n", "\\n").replace("\t", "\\t") + "'"

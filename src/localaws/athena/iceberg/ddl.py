@@ -27,16 +27,13 @@ from localaws.athena.statements import (
 from localaws.athena.storage import Place, delete
 from localaws.athena.tokens import Name
 
-#: Where Iceberg keeps a table's comment.
-COMMENT = "comment"
-
 
 def create_table(run: Run, statement: CreateTable) -> Outcome:
     """An empty table: its first metadata file, and the entry in Glue that points to it."""
     schema = schema_of(statement.columns)
     properties = athena_properties.of_new_table(statement.properties)
     if statement.comment is not None:
-        properties[COMMENT] = statement.comment
+        properties[athena_properties.COMMENT] = statement.comment
     run.iceberg.create(
         statement.name.within(run.database),
         statement.name.table,
@@ -51,7 +48,7 @@ def create_table(run: Run, statement: CreateTable) -> Outcome:
 def drop_table(run: Run, found: GlueTable) -> None:
     """Take a table out of the catalogue, then delete all files that its snapshots know."""
     table = run.iceberg.open(found)
-    files = {Place.of(uri) for uri in _files(table)}
+    files = [Place.of(uri) for uri in dict.fromkeys(_files(table))]
     run.tables.delete(found)
     for bucket in {place.bucket for place in files}:
         delete(run.s3, [place for place in files if place.bucket == bucket])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from localaws.athena.failures import QueryFailed, not_emulated
 
+#: Where Iceberg keeps a table's comment.
+COMMENT = "comment"
 _GIB = 1 << 30
 
 
