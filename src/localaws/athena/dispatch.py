@@ -7,7 +7,7 @@ from typing import Any
 
 from localaws.athena import ddl, partitions, queries, show, views, writing
 from localaws.athena import statements as st
-from localaws.athena.iceberg import changes
+from localaws.athena.iceberg import changes, optimizing, vacuuming
 from localaws.athena.iceberg import ddl as iceberg_ddl
 from localaws.athena.iceberg import statements as iceberg_statements
 from localaws.athena.run import Outcome, Run
@@ -21,6 +21,8 @@ HANDLERS: dict[type[st.Statement], Handler] = {
     st.Insert: writing.insert,
     st.Unload: writing.unload,
     st.ChangeRows: changes.change_rows,
+    iceberg_statements.Optimize: optimizing.optimize,
+    iceberg_statements.Vacuum: vacuuming.vacuum,
     st.CreateView: views.create,
     st.DropView: views.drop,
     st.ShowCreateView: views.show_create,

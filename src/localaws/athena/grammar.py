@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from localaws.athena import hive_grammar
+from localaws.athena.iceberg.statements import Optimize
 from localaws.athena.statements import (
     ChangeRows,
     CreateTableAs,
@@ -76,8 +77,14 @@ def check_query(query: str) -> str:
     Raises:
         MalformedQuery: with the place of the fault.
     """
+    if not isinstance(_parsed(query), exp.Query | exp.Values):
+        raise MalformedQuery(UNSUPPORTED)
+    return query
+
+
+def _parsed(sql: str) -> exp.Expr:
     try:
-        parsed = sqlglot.parse_one(query, read="athena")
+        return sqlglot.parse_one(sql, read="athena")
     except ParseError as error:
         fault = error.errors[0]
         found = fault["highlight"] or "<EOF>"
@@ -88,9 +95,6 @@ def check_query(query: str) -> str:
         ) from error
     except TokenError as error:
         raise MalformedQuery(f"line 1:1: {error}") from error
-    if not isinstance(parsed, exp.Query | exp.Values):
-        raise MalformedQuery(UNSUPPORTED)
-    return query
 
 
 def _select(tokens: Tokens) -> Statement:
@@ -236,9 +240,27 @@ def _deallocate(tokens: Tokens) -> Statement:
 def _change_rows(*words: str) -> Callable[[Tokens], Statement]:
     def read(tokens: Tokens) -> Statement:
         tokens.expect(*words)
-        return ChangeRows(words[0], tokens.qualified(), tokens.text)
+        name = tokens.qualified()
+        if not isinstance(_parsed(tokens.text), exp.Merge | exp.Update | exp.Delete):
+            raise MalformedQuery(UNSUPPORTED)
+        return ChangeRows(words[0], name, tokens.text)
 
     return read
+
+
+def _optimize(tokens: Tokens) -> Statement:
+    tokens.expect("OPTIMIZE")
+    name = tokens.qualified()
+    tokens.expect("REWRITE", "DATA", "USING", "BIN_PACK")
+    where = _predicate(tokens.rest()) if tokens.accept("WHERE") else None
+    tokens.finish()
+    return Optimize(name, where)
+
+
+def _predicate(text: str) -> str:
+    """The condition, if it is one."""
+    check_query(f"SELECT 1 WHERE ({text})")
+    return text
 
 
 _READERS: dict[tuple[str, ...], Callable[[Tokens], Statement]] = {
@@ -259,6 +281,5 @@ _READERS: dict[tuple[str, ...], Callable[[Tokens], Statement]] = {
     ("MERGE", "INTO"): _change_rows("MERGE", "INTO"),
     ("UPDATE",): _change_rows("UPDATE"),
     ("DELETE", "FROM"): _change_rows("DELETE", "FROM"),
-    ("OPTIMIZE",): _change_rows("OPTIMIZE"),
-    ("VACUUM",): _change_rows("VACUUM"),
+    ("OPTIMIZE",): _optimize,
 }

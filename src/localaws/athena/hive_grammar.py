@@ -7,6 +7,7 @@ from collections.abc import Callable
 from localaws.athena.alter_grammar import alter_table
 from localaws.athena.create_grammar import create_table
 from localaws.athena.hive_clauses import pairs
+from localaws.athena.iceberg.statements import Vacuum
 from localaws.athena.statements import (
     CreateDatabase,
     Describe,
@@ -137,10 +138,18 @@ def _describe(tokens: Tokens) -> Statement:
     return Describe(name, detailed)
 
 
+def _vacuum(tokens: Tokens) -> Statement:
+    tokens.expect("VACUUM")
+    name = tokens.qualified()
+    tokens.finish()
+    return Vacuum(name)
+
+
 READERS: dict[tuple[str, ...], Callable[[Tokens], Statement]] = {
     ("CREATE", "EXTERNAL", "TABLE"): create_table,
     ("CREATE", "TABLE"): create_table,
     ("DROP", "TABLE"): _drop_table,
+    ("VACUUM",): _vacuum,
     ("ALTER", "TABLE"): alter_table,
     ("CREATE", "DATABASE"): _create_database,
     ("CREATE", "SCHEMA"): _create_database,

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from localaws.athena.engine import Column, Engine, QueryResult
 from localaws.athena.executions import Execution
-from localaws.athena.failures import QueryCancelled
+from localaws.athena.failures import QueryCancelled, ScanLimitExceeded
 from localaws.athena.glue_tables import GlueTables
 from localaws.athena.iceberg.tables import IcebergTables
 
@@ -68,6 +68,20 @@ class Run:
         """
         if not self.execution.decide():
             raise QueryCancelled(STOPPED)
+
+    def count_scanned(self, size: int) -> None:
+        """Count bytes that are about to be read.
+
+        Raises:
+            ScanLimitExceeded: that is more than the query may read.
+        """
+        self.execution.scanned_bytes += size
+        read, limit = self.execution.scanned_bytes, self.execution.scan_limit
+        if limit is not None and read > limit:
+            raise ScanLimitExceeded(
+                f"Bytes scanned limit was exceeded: the query would read {read} bytes, "
+                f"its limit is {limit}"
+            )
 
     def shape(self, query: str) -> QueryResult:
         """A query's columns, without its rows; nothing counts as scanned."""

@@ -81,7 +81,7 @@ class Unload(Statement):
 
 @dataclass(frozen=True)
 class ChangeRows(Statement):
-    """MERGE, UPDATE, DELETE, OPTIMIZE or VACUUM: what only Iceberg tables know."""
+    """MERGE, UPDATE or DELETE, which only Iceberg tables know."""
 
     type = "DML"
     result = "{id}.csv"

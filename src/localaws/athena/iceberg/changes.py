@@ -16,7 +16,7 @@ from pyiceberg.table.snapshots import Operation
 from localaws.athena.catalog import CATALOG_NAME
 from localaws.athena.dialect import bind_parameters
 from localaws.athena.duck import quoted
-from localaws.athena.failures import QueryFailed, ScanLimitExceeded, not_emulated
+from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.glue_tables import is_iceberg, is_view
 from localaws.athena.iceberg.change_plan import ChangePlan, plan
 from localaws.athena.iceberg.clauses import read
@@ -27,6 +27,7 @@ from localaws.athena.iceberg.key_bounds import Keys, keys_of
 from localaws.athena.results import COUNT_COLUMN
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import ChangeRows
+from localaws.athena.tokens import Name
 from localaws.athena.work import Work
 
 #: Temporary tables: the rows of the source, and which row is to be changed by which clause.
@@ -36,7 +37,7 @@ _WHOLE = "$whole"
 
 def change_rows(run: Run, statement: ChangeRows) -> Outcome:
     """MERGE, UPDATE or DELETE."""
-    table = writable(run, statement)
+    table = writable(run, statement.verb, statement.name)
     work = run.engine.begin(run.execution.cancelled)
     try:
         work.watch()
@@ -48,24 +49,26 @@ def change_rows(run: Run, statement: ChangeRows) -> Outcome:
         work.close()
 
 
-def writable(run: Run, statement: ChangeRows) -> Table:
+def writable(run: Run, verb: str, name: Name) -> Table:
     """The table that a statement is to change.
+
+    Args:
+        verb: the statement's.
 
     Raises:
         QueryFailed: there is none, or it isn't one whose rows can be changed.
     """
-    database, name = statement.name.within(run.database), statement.name.table
-    found = run.tables.find(database, name)
+    database = name.within(run.database)
+    found = run.tables.find(database, name.table)
     if found is None:
-        raise QueryFailed(
-            f"TABLE_NOT_FOUND: line 1:1: Table '{CATALOG_NAME}.{database}.{name}' does not exist"
-        )
+        full = f"{CATALOG_NAME}.{database}.{name.table}"
+        raise QueryFailed(f"TABLE_NOT_FOUND: line 1:1: Table '{full}' does not exist")
     if is_view(found):
-        raise QueryFailed(f"NOT_SUPPORTED: line 1:1: {statement.verb} of a view is not supported")
+        raise QueryFailed(f"NOT_SUPPORTED: line 1:1: {verb} of a view is not supported")
     if is_iceberg(found):
         return run.iceberg.open(found)
-    if statement.verb in ("OPTIMIZE", "VACUUM"):
-        raise QueryFailed(f"NOT_SUPPORTED: {statement.verb} is only supported for Iceberg tables")
+    if verb in ("OPTIMIZE", "VACUUM"):
+        raise QueryFailed(f"NOT_SUPPORTED: {verb} is only supported for Iceberg tables")
     raise QueryFailed(
         "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional tables"
     )
@@ -237,15 +240,7 @@ class _Rows:
         return self._one(f"SELECT count(*) FROM {_PAIRS} WHERE clause IS NOT NULL")
 
     def _count_scanned(self, files: Sequence[DataFile], columns: frozenset[str]) -> None:
-        size = sum(column_bytes(file, self._schema, columns) for file in files)
-        execution = self._run.execution
-        execution.scanned_bytes += size
-        limit = execution.scan_limit
-        if limit is not None and execution.scanned_bytes > limit:
-            raise ScanLimitExceeded(
-                f"Bytes scanned limit was exceeded: the query would read "
-                f"{execution.scanned_bytes} bytes, its limit is {limit}"
-            )
+        self._run.count_scanned(sum(column_bytes(file, self._schema, columns) for file in files))
 
     def _do(self, sql: str) -> None:
         self._work.execute(sql).fetchall()

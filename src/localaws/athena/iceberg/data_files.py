@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +62,11 @@ class TableFiles:
     Args:
         table: says the schema, the partition spec, where files lie and what they are like.
         name: what the files' names begin with.
-        max_partitions: how many partitions the rows may be in.
+        max_partitions: how many partitions the rows may be in; None if that doesn't matter.
     """
 
     def __init__(
-        self, table: Table, s3: Any, name: str, *, max_partitions: int = MAX_PARTITIONS
+        self, table: Table, s3: Any, name: str, *, max_partitions: int | None = MAX_PARTITIONS
     ) -> None:
         self._table, self._s3, self._name = table, s3, name
         self._schema, self._spec = table.schema(), table.spec()
@@ -82,6 +82,8 @@ class TableFiles:
                 TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT,
             )
         )
+        # Several row groups make a file, so that it ends near its target size.
+        self._row_group = min(_ROW_GROUP_BYTES, self._target // 2)
         self._codec = properties.get(TableProperties.PARQUET_COMPRESSION, "zstd").lower()
         self._locations = table.location_provider()
         self._statistics = compute_statistics_plan(self._schema, properties)
@@ -125,11 +127,12 @@ class TableFiles:
             partition = self._partitions.get(values)
             if partition is None:
                 partition = self._open(values)
-            partition.waiting.append(rows)
-            partition.size += rows.nbytes
-            self._waiting += rows.nbytes
-            if partition.size >= _ROW_GROUP_BYTES:
-                self._flush(partition)
+            for piece in _pieces(rows, self._row_group):
+                partition.waiting.append(piece)
+                partition.size += piece.nbytes
+                self._waiting += piece.nbytes
+                if partition.size >= self._row_group:
+                    self._flush(partition)
         while self._waiting > _BUFFERED:
             self._flush(max(self._partitions.values(), key=lambda p: p.size))
 
@@ -164,7 +167,7 @@ class TableFiles:
         return pa.record_batch(columns, schema=self._arrow)
 
     def _open(self, values: Record) -> _Partition:
-        if len(self._partitions) >= self._max_partitions:
+        if self._max_partitions is not None and len(self._partitions) >= self._max_partitions:
             raise QueryFailed(
                 "ICEBERG_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of "
                 f"{self._max_partitions} open writers for partitions"
@@ -233,6 +236,13 @@ class TableFiles:
             self._s3.put_object(Bucket=place.bucket, Key=place.key, Body=content)
         self._done.append(described)
         file.path.unlink()
+
+
+def _pieces(rows: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """The rows, in batches of about so many bytes."""
+    count = max(rows.num_rows * size // max(rows.nbytes, 1), 1)
+    for start in range(0, rows.num_rows, count):
+        yield rows.slice(start, count)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from localaws.athena.statements import ColumnDefinition, Statement
 from localaws.athena.tokens import Name
@@ -40,3 +41,30 @@ class DropColumn(Statement):
     substatement = "ALTER_TABLE_DROP_COLUMN"
     name: Name
     column: str
+
+
+@dataclass(frozen=True)
+class Optimize(Statement):
+    """OPTIMIZE … REWRITE DATA USING BIN_PACK.
+
+    Attributes:
+        where: the condition that says which files, as SQL.
+    """
+
+    verb: ClassVar[str] = "OPTIMIZE"
+    type = "DML"
+    substatement = "OPTIMIZE"
+    result = "{id}.csv"
+    name: Name
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Vacuum(Statement):
+    """VACUUM."""
+
+    verb: ClassVar[str] = "VACUUM"
+    type = "DML"
+    substatement = "VACUUM"
+    result = "{id}.csv"
+    name: Name
