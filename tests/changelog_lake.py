@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from localaws.server import LocalAws
-from salesflow import silver
+from salesflow import rules, schema, silver
 from salesflow.bronze import declared_columns
 from salesflow.merges import cuts, partition_condition
 from salesflow.patience import Patience
@@ -85,7 +85,11 @@ class ChangelogLake:
         """One of the project's statements."""
         environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
         return environment.get_template(f"sql/{name}.sql").render(
-            task={"bucket": "lake", **task}, silver=silver, run_id="manual__2026"
+            task={"bucket": "lake", **task},
+            rules=rules,
+            schema=schema,
+            silver=silver,
+            run_id="manual__2026",
         )
 
     def run(self, name: str, **task: Any) -> list[Row]:
@@ -103,6 +107,10 @@ class ChangelogLake:
         """Make the tables of silver, and the view."""
         for name in ("silver/create_orders", "silver/create_merges", "orders_current"):
             self.run(name)
+
+    def everything(self) -> str:
+        """The condition that selects all partitions."""
+        return partition_condition(self.partitions)
 
     def merge(
         self, partitions: Sequence[tuple[str, str]] | None = None, at_once: int = 50

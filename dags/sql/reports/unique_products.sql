@@ -1,13 +1,9 @@
 -- How many different products were sold on the day, and which.
 -- Grain: one row.
--- Inputs: orders_changelog, from the day before on: a change arrives on its order's day or after.
--- Late data: a rerun takes it in, and replaces the report.
-{% set first_day = macros.ds_add(task.day, -1) -%}
-WITH newest_state AS (
-{% include "sql/newest_state.sql" %}
-)
+-- Inputs: orders_current, the day's partition.
+-- Late data: a rerun takes in what was merged since, and replaces the report.
 SELECT
     count(DISTINCT product_name) AS unique_products,
     array_join(array_sort(array_agg(DISTINCT product_name)), ', ') AS product_names
-FROM newest_state
+FROM orders_current
 WHERE order_date = DATE '{{ task.day }}'
