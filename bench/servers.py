@@ -31,7 +31,7 @@ from salesflow.patience import Patience
 from salesflow.stacks import deploy_stack
 
 STAGE = "bench"
-FUNCTIONS = ("transform_orders", "generate_orders")
+FUNCTIONS = ("transform_orders", "generate_orders", "aggregate_orders")
 _START_SECONDS = 60
 
 

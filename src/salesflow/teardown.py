@@ -211,6 +211,7 @@ _LISTS: tuple[tuple[str, str, str, str, str], ...] = (
     ("pipe", "pipes", "list_pipes", "Pipes", "Name"),
     ("stream", "kinesis", "list_streams", "StreamNames", ""),
     ("function", "lambda", "list_functions", "Functions", "FunctionName"),
+    ("mapping", "lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     (_LOG_GROUP, "logs", "describe_log_groups", "logGroups", "logGroupName"),
     ("queue", "sqs", "list_queues", "QueueUrls", ""),
     ("database", "glue", "get_databases", "DatabaseList", "Name"),

@@ -11,6 +11,7 @@ PIPE = "AWS/EventBridge/Pipes"
 METRICS = {
     ("AWS/Lambda", "Errors", "FunctionName"): "Sum",
     ("AWS/Lambda", "Throttles", "FunctionName"): "Sum",
+    ("AWS/Lambda", "IteratorAge", "FunctionName"): "Maximum",
     (PIPE, "ExecutionFailed", "PipeName"): "Sum",
     (PIPE, "ExecutionPartiallyFailed", "PipeName"): "Sum",
     (PIPE, "ExecutionThrottled", "PipeName"): "Sum",
@@ -39,13 +40,22 @@ def test_alarms_watch_every_metric_that_tells_of_trouble(templates: Any) -> None
     assert {key(alarm): alarm.properties["Statistic"] for alarm in alarms(templates)} == METRICS
 
 
-def test_both_functions_are_watched(templates: Any) -> None:
+def test_all_functions_are_watched(templates: Any) -> None:
     watched = [
         alarm.properties["Dimensions"][0]["Value"]["Ref"]
         for alarm in alarms(templates)
         if alarm.properties["MetricName"] == "Errors"
     ]
-    assert watched == ["GenerateFunctionName", "TransformFunctionName"]
+    assert watched == ["GenerateFunctionName", "TransformFunctionName", "AggregateFunctionName"]
+
+
+def test_both_queues_of_what_was_given_up_are_watched(templates: Any) -> None:
+    watched = [
+        alarm.properties["Dimensions"][0]["Value"]["Ref"]
+        for alarm in alarms(templates)
+        if alarm.properties["Namespace"] == "AWS/SQS"
+    ]
+    assert watched == ["DeadLetterQueueName", "LiveFailureQueueName"]
 
 
 def test_alarms_rise_on_the_bad_side(templates: Any) -> None:

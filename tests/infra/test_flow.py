@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from salesflow.live_totals import OrderState
+from salesflow.live_writer import item_of
+
 
 def parameters_of_the_transform(templates: Any) -> dict[str, Any]:
     destination = templates.resource("OrdersDelivery").properties[
@@ -85,6 +88,35 @@ def test_the_answer_of_the_transform_stays_below_the_payload_limit(templates: An
     assert templates["streaming"]["Parameters"]["TransformBufferSizeMiB"]["MaxValue"] == 3
 
 
+def test_live_totals_miss_nothing_that_comes_before_their_mapping_reads(templates: Any) -> None:
+    mapping = templates.resource("LiveCounting").properties
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+
+
+def test_a_poison_change_is_told_of_and_holds_up_no_live_totals(templates: Any) -> None:
+    mapping = templates.resource("LiveCounting").properties
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue = {"Fn::GetAtt": ["LiveFailureQueue", "Arn"]}
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": queue}}
+    parameters = templates["streaming"]["Parameters"]
+    assert parameters[mapping["MaximumRetryAttempts"]["Ref"]]["MinValue"] >= 0  # -1 is for ever
+    assert parameters[mapping["MaximumRecordAgeInSeconds"]["Ref"]]["MaxValue"] <= 24 * 3600
+
+
+def test_live_totals_of_a_shard_are_counted_by_one_invocation_at_a_time(templates: Any) -> None:
+    assert templates.resource("LiveCounting").properties["ParallelizationFactor"] == 1
+
+
+def test_live_totals_have_the_keys_that_the_code_writes_and_are_forgotten(templates: Any) -> None:
+    table = templates.resource("LiveTotals").properties
+    item = item_of("1", OrderState())
+    keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
+    assert keys == {"HASH": "series", "RANGE": "point"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert {"series", "point", "expires"} <= item.keys()
+
+
 def test_functions_log_to_groups_that_forget(templates: Any) -> None:
     for function in templates.resources("AWS::Lambda::Function"):
         group = function.properties["LoggingConfig"]["LogGroup"]["Ref"]
@@ -95,6 +127,7 @@ def test_a_code_key_names_the_content_of_its_function(templates: Any) -> None:
     for function, directory in (
         ("TransformFunction", "transform_orders"),
         ("GenerateFunction", "generate_orders"),
+        ("AggregateFunction", "aggregate_orders"),
     ):
         key = templates.resource(function).properties["Code"]["S3Key"]["Ref"]
         pattern = templates["streaming"]["Parameters"][key]["AllowedPattern"]

@@ -68,7 +68,7 @@ def test_no_role_is_shared_between_functions(templates: Any) -> None:
         function.properties["Role"]["Fn::GetAtt"]
         for function in templates.resources("AWS::Lambda::Function")
     ]
-    assert len(roles) == 2
+    assert len(roles) == 3
     assert len({str(role) for role in roles}) == len(roles)
 
 
@@ -119,6 +119,7 @@ def test_only_bronze_is_archived_and_in_the_class_that_can_be_queried_as_before(
         ("LakeBucketPolicy", "LakeBucket", "Bucket"),
         ("ArtefactBucketPolicy", "ArtefactBucket", "Bucket"),
         ("DeadLetterQueuePolicy", "DeadLetterQueue", "Queues"),
+        ("LiveFailureQueuePolicy", "LiveFailureQueue", "Queues"),
     ],
 )
 def test_buckets_and_queues_refuse_plain_http(
@@ -147,7 +148,22 @@ def test_orders_are_encrypted_and_recoverable(templates: Any) -> None:
 def test_changes_are_encrypted_in_transit_and_when_given_up(templates: Any) -> None:
     stream = templates.resource("CdcStream").properties
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-    assert templates.resource("DeadLetterQueue").properties["SqsManagedSseEnabled"] is True
+    for queue in ("DeadLetterQueue", "LiveFailureQueue"):
+        assert templates.resource(queue).properties["SqsManagedSseEnabled"] is True
+
+
+def test_live_totals_are_encrypted_and_only_their_function_writes_them(templates: Any) -> None:
+    assert templates.resource("LiveTotals").properties["SSESpecification"] == {"SSEEnabled": True}
+    arn = {"Fn::GetAtt": ["LiveTotals", "Arn"]}
+    writers = [
+        (role.logical_id, statement["Action"])
+        for role in templates.resources("AWS::IAM::Role")
+        for statement in statements(role)
+        if arn in listed(statement["Resource"])
+    ]
+    assert writers == [
+        ("AggregateRole", ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
+    ]
 
 
 def test_query_results_are_encrypted_and_stay_in_the_account(templates: Any) -> None:

@@ -39,6 +39,10 @@ OUTPUTS = {
         "DeliveryStreamName",
         "TransformFunctionName",
         "GenerateFunctionName",
+        "LiveTotalsName",
+        "LiveFailureQueueUrl",
+        "LiveFailureQueueName",
+        "AggregateFunctionName",
     ],
     "analytics": [
         "DatabaseName",
@@ -120,7 +124,8 @@ def test_every_parameter_gets_a_value_from_an_earlier_stack_or_has_a_default(
     templates_directory: Path,
 ) -> None:
     outputs: dict[str, str] = {}
-    code_keys = {"TransformCodeKey": "some key", "GenerateCodeKey": "some key"}
+    functions = ("Transform", "Generate", "Aggregate")
+    code_keys = {f"{function}CodeKey": "some key" for function in functions}
     for stack, body in read_templates(templates_directory).items():
         given = parameters_for(body, outputs | code_keys, {"Stage": "dev"})
         handed_over = set(given) - set(code_keys) - {"Stage"}

@@ -31,8 +31,9 @@ TEMPLATES = read_templates(ROOT / "infra" / "cloudformation")
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[LambdaPackage]:
     target = tmp_path_factory.mktemp("packages")
-    names = ("transform_orders", "generate_orders")
-    return [build_package(ROOT / "lambdas" / name, target) for name in names]
+    return [
+        build_package(handler.parent, target) for handler in (ROOT / "lambdas").glob("*/handler.py")
+    ]
 
 
 def deploy(

@@ -24,7 +24,7 @@ CLEAN_PYTHON = [sys.executable, "-I", "-S", "-B", "-c"]
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LambdaPackage]:
     target = tmp_path_factory.mktemp("packages")
-    names = ("transform_orders", "generate_orders")
+    names = ("transform_orders", "generate_orders", "aggregate_orders")
     return {name: build_package(ROOT / "lambdas" / name, target) for name in names}
 
 
@@ -60,6 +60,20 @@ def test_the_transform_holds_these_modules_only(packages: dict[str, LambdaPackag
     ]
 
 
+def test_the_counting_holds_these_modules_only(packages: dict[str, LambdaPackage]) -> None:
+    assert names_in(packages["aggregate_orders"]) == [
+        "handler.py",
+        "salesflow/__init__.py",
+        "salesflow/changes.py",
+        "salesflow/live_table.py",
+        "salesflow/live_totals.py",
+        "salesflow/live_writer.py",
+        "salesflow/numbers.py",
+        "salesflow/rules.py",
+        "salesflow/schema.py",
+    ]
+
+
 def test_the_generator_holds_these_modules_and_faker_with_its_licence(
     packages: dict[str, LambdaPackage],
 ) -> None:
@@ -84,6 +98,7 @@ def test_the_generator_holds_these_modules_and_faker_with_its_licence(
 def test_packages_are_small(packages: dict[str, LambdaPackage]) -> None:
     assert packages["transform_orders"].size < 50_000
     assert packages["generate_orders"].size < 600_000
+    assert packages["aggregate_orders"].size < 70_000
 
 
 def test_the_packaged_transform_runs_without_anything_else(
