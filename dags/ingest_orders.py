@@ -26,7 +26,6 @@ from datetime import timedelta
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag
 
-from salesflow import silver
 from salesflow_airflow.bronze import announce_orders, check_columns, declare_columns
 from salesflow_airflow.defaults import DEFAULT_ARGS, ORDERS, ORDERS_WRITTEN, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
@@ -39,9 +38,7 @@ from salesflow_airflow.operators.silver import (
     RecordMergeOperator,
 )
 from salesflow_airflow.sensors.delivery import DeliverySensor
-
-TABLES = ["sql/silver/create_orders.sql", "sql/silver/create_merges.sql"]
-VIEWS = ["sql/orders_current.sql"]
+from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
 
 @dag(
@@ -51,7 +48,7 @@ VIEWS = ["sql/orders_current.sql"]
     max_active_runs=1,
     doc_md=__doc__,
     tags=TAGS,
-    user_defined_macros={"silver": silver},
+    user_defined_macros=MACROS,
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(minutes=45)},
     params={
         "stage": stage_param(),

@@ -22,7 +22,6 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag
 
-from salesflow import silver
 from salesflow_airflow.defaults import DEFAULT_ARGS, ORDERS_WRITTEN, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
 from salesflow_airflow.operators.athena import AthenaStatementOperator
@@ -36,7 +35,7 @@ from salesflow_airflow.redrive import (
     sum_up,
 )
 from salesflow_airflow.sensors.delivery import DeliverySensor
-from salesflow_airflow.tables import TABLES, VIEWS
+from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
 
 def choice(description: str, **schema: str) -> Param:
@@ -49,7 +48,7 @@ def choice(description: str, **schema: str) -> Param:
     max_active_runs=1,
     doc_md=__doc__,
     tags=TAGS,
-    user_defined_macros={"silver": silver},
+    user_defined_macros=MACROS,
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(hours=1)},
     params={
         "stage": stage_param(),

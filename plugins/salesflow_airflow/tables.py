@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from salesflow import rules, schema, silver
+from salesflow.catalogue import CATALOGUE
+
 TABLES: Final = [
     "sql/silver/create_orders.sql",
     "sql/silver/create_merges.sql",
+    "sql/silver/create_merged_days.sql",
     "sql/quarantine/quarantined_records.sql",
     "sql/quarantine/quarantine_reasons.sql",
     "sql/quarantine/redrives.sql",
+    "sql/reference/restocks.sql",
+    "sql/gold/create_report_runs.sql",
+    "sql/gold/create_restatements.sql",
 ]
 
-VIEWS: Final = ["sql/orders_current.sql", "sql/quarantine/quarantine.sql"]
+VIEWS: Final = [
+    "sql/orders_current.sql",
+    "sql/quarantine/quarantine.sql",
+    "sql/reference/products.sql",
+]
+
+MACROS: Final = {"rules": rules, "schema": schema, "silver": silver, "catalogue": CATALOGUE}
+"""What the statements are rendered with, besides what Airflow gives them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from salesflow.deliveries import BRONZE_PREFIX
+from salesflow.deliveries import BRONZE_PREFIX, Pace
 
 MARGIN: Final = timedelta(minutes=5)
 """How much older than the newest known object one may be that nobody has seen yet.
@@ -106,6 +106,25 @@ def new_partitions(
             found.add((dt, hour))
             newest = max(newest or came, came)
     return sorted(found), newest
+
+
+def complete_until(
+    watermark: Watermark, objects: Iterable[Mapping[str, Any]], pace: Pace, now: datetime
+) -> datetime | None:
+    """Until when all that was written to the table is in silver; None: nobody can tell.
+
+    A merge proves it until the time that it waited for. If no object has come since that it hasn't
+    seen, nothing is left either of what was written so long ago that it would have come.
+
+    Args:
+        objects: entries of ListObjectsV2's Contents, by `listing` from the watermark on.
+        now: by the same clock as the objects' times, or nearly: the pace's margin covers the rest.
+    """
+    newest = watermark.newest
+    if any(newest is None or entry["LastModified"] > newest for entry in objects):
+        return watermark.complete_until
+    quiet = now - timedelta(seconds=pace.quiet + pace.intervals)
+    return max(watermark.complete_until or quiet, quiet)
 
 
 def partition_condition(partitions: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,7 @@
+{# What all reports say of a group of rows of sold.sql, for SELECT ... (include). -#}
+    count(*) AS orders,
+    coalesce(sum(quantity), 0) AS units,
+    coalesce(sum(total), 0) AS total_sales,
+    count_if(kept) AS net_orders,
+    coalesce(sum(quantity) FILTER (WHERE kept), 0) AS net_units,
+    coalesce(sum(total) FILTER (WHERE kept), 0) AS net_sales
