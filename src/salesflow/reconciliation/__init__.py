@@ -1,0 +1,1 @@
+"""DynamoDB against silver, order by order."""

@@ -1,0 +1,151 @@
+"""The values of an order in one form, wherever they were read, and their fingerprint.
+
+An item of DynamoDB goes through the very code that makes a row of the changelog of it, so it is
+seen as the chain sees it; a row of silver has its values as Athena prints them. Both are then
+written the same way: numbers without idle zeros, times in UTC to the microsecond, JSON with sorted
+names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from hashlib import blake2b
+from typing import Any, Final
+
+from salesflow.changes import changelog_row
+from salesflow.rules import order_time
+from salesflow.schema import KEY_ATTRIBUTE, ORDER_ATTRIBUTES, PRICE_TYPE
+
+Values = tuple[str | None, ...]
+"""The values of an order, one for each of the `FIELDS`; None where the order has none."""
+
+FINGERPRINT_BYTES: Final = 16
+
+_TEXT: Final = "string"
+_known: Final = tuple(a for a in ORDER_ATTRIBUTES if a.name != KEY_ATTRIBUTE)
+
+FIELDS: Final = (*(attribute.name for attribute in _known), "attributes", "order_date")
+"""What is compared: all but the key. `order_date` only of orders that have an `order_ts`."""
+
+EXACT: Final = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""For arithmetic that loses no digit; the usual context has 28, and a number of DynamoDB 38."""
+
+_QUANTITY: Final = FIELDS.index("quantity")
+_PRICE: Final = FIELDS.index("price")
+
+
+def item_values(item: Mapping[str, Any], at: datetime) -> Values:
+    """The values of an item with its type descriptors, as the chain would write them.
+
+    Args:
+        at: when the item was like that: no order can have been placed later.
+
+    Raises:
+        Refused: the chain puts such an order into the quarantine; the message is the reason.
+    """
+    change = {
+        "eventName": "INSERT",
+        "eventID": "none",
+        "dynamodb": {
+            "Keys": {KEY_ATTRIBUTE: item.get(KEY_ATTRIBUTE)},
+            "NewImage": item,
+            "SequenceNumber": "0",
+            "ApproximateCreationDateTime": int(at.timestamp()),
+        },
+    }
+    row = json.loads(changelog_row(change), parse_int=str, parse_float=str)
+    if order_ts := row.get("order_ts"):
+        # What is no time is none in silver either.
+        placed = order_time(order_ts)
+        row["order_ts"] = placed and placed.isoformat()
+    return _canonical([row.get(name) for name in FIELDS[:-1]])
+
+
+def row_values(cells: Sequence[str | None]) -> Values:
+    """The values of a row of silver: the `FIELDS` in their order, as Athena prints them."""
+    *given, order_date = cells
+    values = _canonical(given)
+    return values if values[-1] is None else (*values[:-1], order_date)
+
+
+def fingerprint(values: Values) -> bytes:
+    """Sixteen bytes that are the same for the same values, in this run of the program."""
+    return blake2b(repr(values).encode(), digest_size=FINGERPRINT_BYTES).digest()
+
+
+def amount(values: Values) -> Decimal:
+    """Quantity times price, exactly."""
+    return EXACT.multiply(Decimal(values[_QUANTITY] or 0), Decimal(values[_PRICE] or 0))
+
+
+def differences(item: Values, row: Values) -> dict[str, tuple[str | None, str | None]]:
+    """The fields that differ: name → value in DynamoDB, value in silver."""
+    return {
+        name: (ours, theirs)
+        for name, ours, theirs in zip(FIELDS, item, row, strict=True)
+        if ours != theirs
+    }
+
+
+def _canonical(cells: Sequence[str | None]) -> Values:
+    """Values in their one form, and the date that follows from them."""
+    values = [
+        cell if cell is None or write is None else write(cell)
+        for cell, write in zip(cells, _WRITERS, strict=True)
+    ]
+    order_ts = values[_ORDER_TS]
+    values.append(order_ts[:10] if order_ts else None)
+    return tuple(values)
+
+
+def _integer(text: str) -> str:
+    return str(int(text))
+
+
+def _decimal(text: str) -> str:
+    return str(Decimal(text).normalize(EXACT))
+
+
+def _timestamp(text: str) -> str:
+    """A time in UTC, to the microsecond. Athena prints it without a zone."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is not None:
+        at = at.astimezone(UTC).replace(tzinfo=None)
+    return at.isoformat(sep=" ", timespec="microseconds")
+
+
+def _json(text: str) -> str:
+    """JSON with sorted names, numbers without idle zeros; a text that is no JSON, as it is."""
+    try:
+        return _written(json.loads(text, parse_int=Decimal, parse_float=Decimal))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _written(value: Any) -> str:
+    """A value as JSON. Python's own writer would make a float of a number."""
+    if isinstance(value, Decimal):
+        return str(value.normalize(EXACT))
+    if isinstance(value, dict):
+        members = (f"{_quoted(name)}:{_written(value[name])}" for name in sorted(value))
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+_BY_TYPE: Final[dict[str, Callable[[str], str] | None]] = {
+    _TEXT: None,
+    "int": _integer,
+    PRICE_TYPE: _decimal,
+    "timestamp(6)": _timestamp,
+}
+_WRITERS: Final = (*(_BY_TYPE[attribute.silver_type] for attribute in _known), _json)
+_ORDER_TS: Final = FIELDS.index("order_ts")
