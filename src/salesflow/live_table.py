@@ -35,6 +35,9 @@ LATEST_KEPT: Final = timedelta(days=2)
 ORDERS_KEPT: Final = timedelta(days=17)
 """Longer than any total: when an order is forgotten, so is all that it counted in."""
 
+SHOWN_AT_ONCE: Final = 25
+"""How many changes of a transaction are among the latest."""
+
 SOLD: Final = "sold"
 OUTCOMES: Final = {"cancelled": "cancelled", "returned": "returned"}
 """The statuses whose orders are counted apart; all others count as sold."""

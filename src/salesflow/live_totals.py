@@ -20,6 +20,7 @@ from salesflow.live_table import (
     OUTCOMES,
     REFUSED,
     SALE_COUNTERS,
+    SHOWN_AT_ONCE,
     SOLD,
     Product,
     Total,
@@ -38,9 +39,6 @@ as known."""
 CHANGES_AT_ONCE: Final = 16
 """How many changes of one order are merged in one transaction: each may touch two totals of its
 own, and all must fit."""
-
-SHOWN: Final = 25
-"""How many changes of a transaction are among the latest."""
 
 #: As exact as DynamoDB's numbers; what they can't hold exactly is an error.
 EXACT: Final = Context(prec=38, traps=[Inexact, Overflow])
@@ -167,7 +165,7 @@ class Step:
 
     def latest(self) -> list[Change]:
         """The newest of its changes, the newest first."""
-        return sorted(self.counted, key=lambda change: change.arrived, reverse=True)[:SHOWN]
+        return sorted(self.counted, key=lambda change: change.arrived, reverse=True)[:SHOWN_AT_ONCE]
 
 
 def read_change(data: bytes, arrived_ms: int, arrived: str) -> Change:
