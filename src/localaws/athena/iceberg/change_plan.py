@@ -46,6 +46,7 @@ class ChangePlan:
         source_query: gives the columns of the source that are used.
         condition: the ON or WHERE, as DuckDB has it and as SQL.
         matched: the columns of the target that tell which rows are to be changed.
+        used: those that new values are made of.
     """
 
     query: BoundQuery
@@ -57,6 +58,7 @@ class ChangePlan:
     condition: exp.Expr | None
     clauses: list[PlannedClause]
     matched: frozenset[str]
+    used: frozenset[str]
 
     @property
     def on(self) -> str:
@@ -64,17 +66,13 @@ class ChangePlan:
         return "true" if self.condition is None else to_sql(self.condition)
 
 
-def plan(
-    change: Change, schema: Schema, engine: Engine, work: Work, database: str, names: Sequence[str]
-) -> ChangePlan:
+def plan(change: Change, schema: Schema, engine: Engine, work: Work, database: str) -> ChangePlan:
     """Bind and translate a change.
-
-    Args:
-        names: the columns of the target.
 
     Raises:
         QueryFailed: for names that there aren't, and for values that columns don't take.
     """
+    names = [field.name.lower() for field in schema.fields]
     pieces = [piece for clause in change.clauses for piece in _pieces(clause)]
     aliased = [exp.alias_(piece.copy(), f"piece {index}") for index, piece in enumerate(pieces)]
     carrier = exp.select(*aliased, copy=False)
@@ -117,7 +115,8 @@ def plan(
         _source_query(tree, source_node, source, condition),
         condition,
         planned,
-        frozenset(_columns_of(deciding, target)) & set(names),
+        frozenset(_columns_of(deciding, target)),
+        frozenset(_columns_of(tree.selects, target)),
     )
 
 
@@ -143,7 +142,9 @@ def _clause(
     for column in columns:
         if column not in names:
             raise QueryFailed(f"COLUMN_NOT_FOUND: line 1:1: Column '{column}' cannot be resolved")
-        kinds.append(from_glue(glue_type(schema.find_field(column).field_type)))
+        kinds.append(
+            from_glue(glue_type(schema.find_field(column, case_sensitive=False).field_type))
+        )
     _check_types(verb, clause, number, kinds, [kind for _, kind in given])
     if not clause.matched:
         for expression in (condition, *(value for value, _ in given)):

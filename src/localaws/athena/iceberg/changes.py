@@ -1,38 +1,41 @@
 """MERGE, UPDATE and DELETE: the files with rows to be changed are written anew, all at once.
 
 First the rows are found, for which only the columns of the conditions are read; then the files
-that have any are read whole and replaced; what a MERGE inserts is written with them.
+that have any are read whole and replaced; what a MERGE inserts is written with them. A file all of
+whose rows are deleted is only left out.
 """
 
-# ruff: noqa: S608 - names are quoted, and expressions are translated
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table
+from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.snapshots import Operation
 
 from localaws.athena.catalog import CATALOG_NAME
-from localaws.athena.dialect import bind_parameters
+from localaws.athena.dialect import HIDDEN_COLUMNS, bind_parameters
 from localaws.athena.duck import quoted
-from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import is_iceberg, is_view
+from localaws.athena.iceberg import change_queries as queries
 from localaws.athena.iceberg.change_plan import ChangePlan, plan
 from localaws.athena.iceberg.clauses import read
 from localaws.athena.iceberg.commits import commit
 from localaws.athena.iceberg.data_files import TableFiles
-from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes, fetch, rows_of
-from localaws.athena.iceberg.key_bounds import Keys, keys_of
+from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes
+from localaws.athena.iceberg.key_bounds import keys_of
+from localaws.athena.iceberg.lake_catalog import at_snapshot
+from localaws.athena.iceberg.reading import IcebergScan
+from localaws.athena.iceberg.target_files import TargetFiles
+from localaws.athena.pruning import find_conditions
 from localaws.athena.results import COUNT_COLUMN
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import ChangeRows
 from localaws.athena.tokens import Name
 from localaws.athena.work import Work
 
-#: Temporary tables: the rows of the source, and which row is to be changed by which clause.
-_SOURCE, _PAIRS = '"$source"', '"$pairs"'
-_WHOLE = "$whole"
+_WHERE = frozenset((FILE, PLACE))
 
 
 def change_rows(run: Run, statement: ChangeRows) -> Outcome:
@@ -42,8 +45,7 @@ def change_rows(run: Run, statement: ChangeRows) -> Outcome:
     try:
         work.watch()
         change = read(bind_parameters(statement.sql, run.parameters))
-        names = [field.name for field in table.schema().fields]
-        planned = plan(change, table.schema(), run.engine, work, run.database, names)
+        planned = plan(change, table.schema(), run.engine, work, run.database)
         return _Rows(run, table, planned, work).change(statement.verb)
     finally:
         work.close()
@@ -79,34 +81,39 @@ class _Rows:
 
     def __init__(self, run: Run, table: Table, planned: ChangePlan, work: Work) -> None:
         self._run, self._table, self._plan, self._work = run, table, planned, work
+        self._lake = at_snapshot(table, table.current_snapshot())
         self._schema = table.schema()
-        self._names = [field.name for field in self._schema.fields]
-        self._keys: list[Keys] = []
+        self._names = [column.name for column in self._lake.columns]
 
     def change(self, verb: str) -> Outcome:
         """Find the rows, write the files, commit."""
+        run = self._run
         self._read_source()
-        candidates = [file for file in live_files(self._table) if self._may_match(file)]
-        self._find(candidates)
-        replaced = self._replaced(candidates)
-        execution = self._run.execution
-        with TableFiles(self._table, self._run.s3, execution.engine_id) as files:
-            self._rewrite(replaced, files)
+        targets = self._targets()
+        found = targets.tasks()
+        dropped = self._dropped(targets, found)
+        tasks = [task for task in found if task not in dropped]
+        self._find(tasks)
+        rewritten, emptied = self._changed_files(tasks)
+        removed = [task.file for task in (*dropped, *emptied, *rewritten.values())]
+        changed = sum(task.file.record_count for task in dropped) + self._one(queries.CHANGED)
+        with TableFiles(self._table, run.s3, run.execution.engine_id) as files:
+            self._rewrite(rewritten, files)
             kept = files.rows
             self._insert(files)
-            changed = self._count() + files.rows - kept
-            written = files.finish(self._run.check)
-            if written or replaced:
+            changed += files.rows - kept
+            written = files.finish(run.check)
+            if written or removed:
                 commit(
                     self._table,
-                    _operation(written, replaced),
+                    _operation(written, removed),
                     added=written,
-                    removed=replaced,
-                    may_match=self._may_match,
-                    now=self._run.now,
-                    decide=self._run.decide,
+                    removed=removed,
+                    may_match=targets.may_match,
+                    now=run.now,
+                    decide=run.decide,
                 )
-            uris = [file.file_path for file in written]
+        uris = [file.file_path for file in written]
         return Outcome([COUNT_COLUMN], None, (verb, changed), uris)
 
     def _read_source(self) -> None:
@@ -120,127 +127,88 @@ class _Rows:
             besides={planned.scan},
         )
         if planned.source:
-            self._do(f"CREATE TEMP TABLE {_SOURCE} AS {planned.source_query}")
-            self._keys = keys_of(
-                planned.condition, planned.target, planned.source, _SOURCE, self._schema, self._work
+            self._do(f"CREATE TEMP TABLE {queries.SOURCE} AS {planned.source_query}")
+
+    def _targets(self) -> TargetFiles:
+        planned, work = self._plan, self._work
+        keys = []
+        if planned.source:
+            keys = keys_of(
+                planned.condition,
+                planned.target,
+                planned.source,
+                queries.SOURCE,
+                self._schema,
+                work,
             )
+        condition = find_conditions(planned.tree, planned.query.scans).get(planned.scan)
+        return TargetFiles(self._lake, condition, keys, work.connection)
 
-    def _may_match(self, file: DataFile) -> bool:
-        return all(keys.may_be_in(file) for keys in self._keys)
+    def _dropped(
+        self, targets: TargetFiles, tasks: Sequence[FileScanTask]
+    ) -> Sequence[FileScanTask]:
+        """The files that a DELETE takes whole, as is clear without reading them."""
+        planned = self._plan
+        if planned.source or not planned.clauses[0].clause.deletes:
+            return ()
+        return targets.wholly(tasks, planned.condition)
 
-    def _find(self, candidates: Sequence[DataFile]) -> None:
+    def _find(self, tasks: Sequence[FileScanTask]) -> None:
         """Note which rows are to be changed, by which clause and row of the source."""
         planned = self._plan
-        self._count_scanned(candidates, planned.matched)
-        paths = fetch(
-            candidates, self._run.engine.store, self._work.folder / planned.scan, self._run.check
+        scan = IcebergScan(self._lake, planned.matched | _WHERE, tasks)
+        self._count_scanned(tasks, planned.matched)
+        for deletes in {
+            file.file_path: file for task in tasks for file in task.delete_files
+        }.values():
+            self._run.count_scanned(deletes.file_size_in_bytes)
+        local = scan.fetch(
+            self._run.engine.store, self._work.folder / planned.scan, self._run.check
         )
-        rows = rows_of(self._schema, planned.matched, paths)
-        self._do(f"CREATE TEMP VIEW {quoted(planned.scan)} AS {rows}")
-        target = f"{quoted(planned.scan)} AS {quoted(planned.target)}"
-        place = f"{quoted(planned.target)}.{quoted(FILE)} AS file, "
-        place += f"{quoted(planned.target)}.{quoted(PLACE)} AS place"
-        clause = _first(
-            (number, one.condition)
-            for number, one in enumerate(planned.clauses)
-            if one.clause.matched
-        )
-        if planned.source:
-            source = f"{_SOURCE} AS {quoted(planned.source)}"
-            pairs = (
-                f"SELECT {place}, {quoted(planned.source)}.rowid AS source, {clause} AS clause "
-                f"FROM {target} JOIN {source} ON {planned.on}"
-            )
-        else:
-            pairs = (
-                f"SELECT {place}, CAST(NULL AS BIGINT) AS source, {clause} AS clause "
-                f"FROM {target} WHERE {planned.on}"
-            )
-        self._do(f"CREATE TEMP TABLE {_PAIRS} AS {pairs}")
-        twice = self._one(
-            f"SELECT count(*) FROM (SELECT 1 FROM {_PAIRS} WHERE clause IS NOT NULL "
-            "GROUP BY file, place HAVING count(*) > 1)"
-        )
-        if twice:
+        self._work.origins.update(local.origins)
+        self._do(f"CREATE TEMP VIEW {quoted(planned.scan)} AS {local.sql}")
+        self._do(f"CREATE TEMP TABLE {queries.PAIRS} AS {queries.pairs(planned)}")
+        if planned.source and self._one(queries.TWICE):
             raise QueryFailed(
                 "MERGE_TARGET_ROW_MULTIPLE_MATCHES: One MERGE target table row matched more than "
                 "one source row"
             )
 
-    def _replaced(self, candidates: Sequence[DataFile]) -> list[DataFile]:
-        """The files with rows that are to be changed, in the order of their numbers."""
-        numbers = self._work.execute(
-            f"SELECT DISTINCT file FROM {_PAIRS} WHERE clause IS NOT NULL ORDER BY file"
-        ).fetchall()
-        return [candidates[number] for (number,) in numbers]
+    def _changed_files(
+        self, tasks: Sequence[FileScanTask]
+    ) -> tuple[dict[int, FileScanTask], list[FileScanTask]]:
+        """The files that are to be written anew, by number, and those that nothing is left of."""
+        rewritten, emptied = {}, []
+        for number, deleted in self._work.execute(queries.changed_files(self._plan)).fetchall():
+            task = tasks[number]
+            if deleted == task.file.record_count:
+                emptied.append(task)
+            else:
+                rewritten[number] = task
+        return rewritten, emptied
 
-    def _rewrite(self, replaced: Sequence[DataFile], files: TableFiles) -> None:
-        """Write the rows of the files again, changed or as they are; deleted ones not."""
-        if not replaced:
+    def _rewrite(self, tasks: dict[int, FileScanTask], files: TableFiles) -> None:
+        """Write the rows of files again, changed or as they are; deleted ones not."""
+        if not tasks:
             return
-        planned = self._plan
-        unread = frozenset(self._names) - planned.matched
-        self._count_scanned(replaced, unread)
-        folder = self._work.folder / _WHOLE
-        paths = fetch(replaced, self._run.engine.store, folder, self._run.check)
-        target, source = quoted(planned.target), quoted(planned.source)
-        columns = ", ".join(self._new_value(name) for name in self._names)
-        gone = [str(number) for number, one in enumerate(planned.clauses) if one.clause.deletes]
-        kept = f" OR p.clause NOT IN ({', '.join(gone)})" if gone else " OR true"
-        joined = f" LEFT JOIN {_SOURCE} AS {source} ON {source}.rowid = p.source"
-        rows = (
-            f"SELECT {columns} FROM ({rows_of(self._schema, self._names, paths)}) AS {target} "
-            "LEFT JOIN (SELECT dense_rank() OVER (ORDER BY file) - 1 AS file, place, source, "
-            f"clause FROM {_PAIRS} WHERE clause IS NOT NULL) AS p "
-            f"ON p.file = {target}.{quoted(FILE)} AND p.place = {target}.{quoted(PLACE)}"
-            f"{joined if planned.source else ''} WHERE p.clause IS NULL{kept}"
-        )
+        found, columns = list(tasks.values()), frozenset(self._names)
+        self._count_scanned(found, columns - self._plan.matched)
+        hidden = self._plan.used & HIDDEN_COLUMNS.keys()
+        scan = IcebergScan(self._lake, columns | hidden | _WHERE, found)
+        local = scan.fetch(self._run.engine.store, self._work.folder / "rewritten", self._run.check)
+        self._work.origins.update(local.origins)
+        rows = queries.rewritten(self._plan, local.sql, list(tasks), self._names)
         for batch in self._work.batches(rows):
             files.write(batch)
-
-    def _new_value(self, name: str) -> str:
-        old = f"{quoted(self._plan.target)}.{quoted(name)}"
-        cases = [
-            f"WHEN {number} THEN {one.values[name]}"
-            for number, one in enumerate(self._plan.clauses)
-            if one.clause.matched and name in one.values
-        ]
-        value = f"CASE p.clause {' '.join(cases)} ELSE {old} END" if cases else old
-        return f"{value} AS {quoted(name)}"
 
     def _insert(self, files: TableFiles) -> None:
-        """Write a row for each row of the source that matches none and that a clause wants."""
-        planned = self._plan
-        clauses = {
-            number: one for number, one in enumerate(planned.clauses) if not one.clause.matched
-        }
-        if not clauses:
-            return
-        source = quoted(planned.source)
-        clause = _first((number, one.condition) for number, one in clauses.items())
-        columns = []
-        for name in self._names:
-            cases = [
-                f"WHEN {number} THEN {one.values[name]}"
-                for number, one in clauses.items()
-                if name in one.values
-            ]
-            value = f"CASE i.clause {' '.join(cases)} END" if cases else "NULL"
-            columns.append(f"{value} AS {quoted(name)}")
-        rows = (
-            f"SELECT {', '.join(columns)} FROM (SELECT {source}.rowid AS source, {clause} AS "
-            f"clause FROM {_SOURCE} AS {source} WHERE NOT EXISTS (SELECT 1 FROM {_PAIRS} AS p "
-            f"WHERE p.source = {source}.rowid)) AS i JOIN {_SOURCE} AS {source} "
-            f"ON {source}.rowid = i.source WHERE i.clause IS NOT NULL"
-        )
-        for batch in self._work.batches(rows):
-            files.write(batch)
+        if any(not one.clause.matched for one in self._plan.clauses):
+            for batch in self._work.batches(queries.inserted(self._plan, self._names)):
+                files.write(batch)
 
-    def _count(self) -> int:
-        return self._one(f"SELECT count(*) FROM {_PAIRS} WHERE clause IS NOT NULL")
-
-    def _count_scanned(self, files: Sequence[DataFile], columns: frozenset[str]) -> None:
-        self._run.count_scanned(sum(column_bytes(file, self._schema, columns) for file in files))
+    def _count_scanned(self, tasks: Sequence[FileScanTask], columns: frozenset[str]) -> None:
+        sizes = (column_bytes(task.file, self._schema, columns) for task in tasks)
+        self._run.count_scanned(sum(sizes))
 
     def _do(self, sql: str) -> None:
         self._work.execute(sql).fetchall()
@@ -250,24 +218,7 @@ class _Rows:
         return int(value)
 
 
-def _first(conditions: Iterable[tuple[int, str]]) -> str:
-    """The number of the first condition that holds, as SQL."""
-    cases = " ".join(f"WHEN {condition} THEN {number}" for number, condition in conditions)
-    return f"CAST(CASE {cases} END AS TINYINT)" if cases else "CAST(NULL AS TINYINT)"
-
-
 def _operation(added: Sequence[DataFile], removed: Sequence[DataFile]) -> Operation:
     if not removed:
         return Operation.APPEND
     return Operation.OVERWRITE if added else Operation.DELETE
-
-
-def live_files(table: Table) -> list[DataFile]:
-    """The data files of a table's present snapshot."""
-    found = []
-    for task in table.scan().plan_files():
-        if task.delete_files:
-            name = ".".join(table.name())
-            raise not_emulated(f"changing {name}, which has delete files,")
-        found.append(task.file)
-    return found

@@ -10,14 +10,14 @@ from pathlib import Path
 from pyiceberg.manifest import DataFile, FileFormat
 from pyiceberg.schema import Schema
 
-from localaws.athena.duck import literal, quoted
+from localaws.athena.duck import literal
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.iceberg.schemas import glue_type
 from localaws.athena.objects import ObjectStore, StoredObject, Variant
 from localaws.athena.storage import Place
 from localaws.athena.types import from_glue
 
-#: The number of a row's file in the list, and of the row in its file.
+#: Names for the number of a row's file among those that are read, and of the row in its file.
 FILE, PLACE = "$file", "$place"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,18 +71,6 @@ def source(schema: Schema, paths: Sequence[Path]) -> str:
 def path_list(paths: Sequence[Path]) -> str:
     """Paths as DuckDB's functions take them."""
     return f"[{', '.join(literal(str(path)) for path in paths)}]"
-
-
-def rows_of(schema: Schema, columns: Collection[str], paths: Sequence[Path]) -> str:
-    """A query of DuckDB's that gives rows of files: some columns, and where each row is from."""
-    if not paths:
-        types = {field.name: from_glue(glue_type(field.field_type)) for field in schema.fields}
-        nothing = [f"CAST(NULL AS {types[name]}) AS {quoted(name)}" for name in columns]
-        nothing += [f"0 AS {quoted(FILE)}", f"0 AS {quoted(PLACE)}"]
-        return f"SELECT {', '.join(nothing)} WHERE false"
-    shown = [quoted(field.name) for field in schema.fields if field.name in columns]
-    shown += [f"file_index AS {quoted(FILE)}", f"file_row_number AS {quoted(PLACE)}"]
-    return f"SELECT {', '.join(shown)} FROM {source(schema, paths)}"  # noqa: S608 - quoted
 
 
 def column_bytes(file: DataFile, schema: Schema, columns: Collection[str]) -> int:

@@ -50,7 +50,7 @@ def keys_of(
     Args:
         table: where the rows of the source are.
     """
-    names = {field.name: field for field in schema.fields}
+    names = {field.name.lower(): field for field in schema.fields}
     found = []
     for column, value in _equations(condition, target):
         field = names.get(column)

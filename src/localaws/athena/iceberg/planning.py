@@ -54,10 +54,10 @@ def plan_iceberg_scan(
         if "equality deletes" in str(error):
             raise not_emulated("an Iceberg table with equality deletes") from error
         raise
-    return IcebergScan(table, needed, _prune(table, tasks, condition, connection))
+    return IcebergScan(table, needed, prune_files(table, tasks, condition, connection))
 
 
-def _prune(
+def prune_files(
     table: IcebergTable,
     tasks: Sequence[FileScanTask],
     condition: exp.Expr | None,

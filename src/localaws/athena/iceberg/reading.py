@@ -13,7 +13,7 @@ from pyiceberg.table import FileScanTask
 
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
-from localaws.athena.iceberg.file_rows import column_bytes, fetch, path_list, source
+from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes, fetch, path_list, source
 from localaws.athena.iceberg.lake_catalog import IcebergTable
 from localaws.athena.objects import ObjectStore
 from localaws.athena.scan import LocalTable
@@ -53,13 +53,16 @@ class IcebergScan:
         return LocalTable(self._sql(paths[: len(files)], paths[len(files) :]), scanned, origins)
 
     def _sql(self, paths: Sequence[Path], deletes: Sequence[Path]) -> str:
-        types = {**self.table.schema, **HIDDEN_COLUMNS}
+        types = {**self.table.schema, **HIDDEN_COLUMNS, FILE: "BIGINT", PLACE: "BIGINT"}
         if not paths:
             nothing = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
             return f"SELECT {', '.join(nothing)} WHERE false"
         columns = [quoted(c.name) for c in self.table.columns if c.name in self.needed]
         for name, values in self._of_files().items():
             columns.append(f"CAST({_pick(values)} AS {types[name]}) AS {quoted(name)}")
+        for name, where in ((FILE, "file_index"), (PLACE, "file_row_number")):
+            if name in self.needed:
+                columns.append(f"{where} AS {quoted(name)}")
         schema = self.table.metadata.schema()
         rows = f"SELECT {', '.join(columns) or '1 AS one'} FROM {source(schema, paths)}"
         if not deletes:
