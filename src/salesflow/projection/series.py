@@ -48,7 +48,6 @@ class Series:
 
     name: str
     category: str
-    products: frozenset[str]
     first_sale: int
     """The number of the day, from 0."""
 
@@ -57,6 +56,7 @@ class Series:
 class SalesHistory:
     """The whole history: every sale of the known days is in exactly one of the series.
 
+    Which products have a series of their own is decided by the present, for the past too.
     `values` has, by measure, a row for each day and a column for each series. `categories` says
     which of the columns each category adds up; it is empty if no product has one.
     """
@@ -87,14 +87,14 @@ def sales_history(sales: Sequence[DaySales], known: KnownDays, most_products: in
     members = [(name, category[name], {name}) for name in sorted(sums.keys() - reasons.keys())]
     for of in sorted({category[name] for name in reasons}):
         members.append((others(of), of, {name for name in reasons if category[name] == of}))
-    if twice := {name for name, _, _ in members} & reasons.keys():
-        raise BrokenHistory(f"{twice.pop()!r} can't be the name of a product: it names the others")
+    if twice := {others(category[name]) for name in reasons} & sums.keys():
+        raise BrokenHistory(f"{min(twice)!r} can't be the name of a product: it names the others")
     values: dict[Measure, Floats] = {}
     for measure in MEASURES:
         columns = [sum(sums[name][measure] for name in sorted(names)) for _, _, names in members]
         values[measure] = np.stack(columns, axis=1)
     series = tuple(
-        Series(name, of, frozenset(names), min(_first_sale(sums[each]) for each in names))
+        Series(name, of, min(_first_sale(sums[each]) for each in names))
         for name, of, names in members
     )
     not_projected = tuple(
