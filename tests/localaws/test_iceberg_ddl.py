@@ -300,3 +300,64 @@ def test_show_create_table_makes_the_table_again(athena: Athena) -> None:
     after = opened(athena)
     assert (after.schema(), after.spec()) == (before.schema(), before.spec())
     assert after.properties == before.properties
+
+
+CTAS = """
+CREATE TABLE orders WITH (
+  table_type = 'ICEBERG', location = 's3://lake/orders/', is_external = false,
+  format = 'PARQUET', partitioning = ARRAY['order_date', 'bucket(id, 4)'],
+  vacuum_min_snapshots_to_keep = 3
+) AS SELECT * FROM (VALUES
+  (1, DECIMAL '1.50', DATE '2025-07-01'), (2, DECIMAL '2.25', DATE '2025-07-02')
+) AS t (id, price, order_date)
+"""
+
+
+@pytest.mark.behaviour("athena", "CREATE TABLE AS makes an Iceberg table of a query's rows.")
+def test_create_table_as(athena: Athena) -> None:
+    execution = athena.run(CTAS)
+
+    assert execution["SubstatementType"] == "CREATE_TABLE_AS_SELECT"
+    assert athena.rows("SELECT * FROM orders ORDER BY id") == [
+        ["id", "price", "order_date"],
+        ["1", "1.50", "2025-07-01"],
+        ["2", "2.25", "2025-07-02"],
+    ]
+    table = opened(athena)
+    assert [str(field.transform) for field in table.spec().fields] == ["identity", "bucket[4]"]
+    assert table.properties["history.expire.min-snapshots-to-keep"] == "3"
+    assert table.scan().to_arrow().num_rows == 2
+    assert "TABLE_ALREADY_EXISTS" in athena.failure(CTAS)
+
+
+def test_create_table_as_without_data(athena: Athena) -> None:
+    athena.run(CTAS + " WITH NO DATA")
+    assert athena.rows("SELECT count(*) FROM orders")[1:] == [["0"]]
+    assert opened(athena).schema().column_names == ["id", "price", "order_date"]
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "reason"),
+    [
+        ("is_external = false", "is_external = true", "set is_external = false"),
+        ("location = 's3://lake/orders/', ", "", "location property must be set"),
+        ("location =", "external_location =", "property 'external_location' does not exist"),
+        ("'bucket(id, 4)'", "'week(id)'", "Unable to parse partitioning value"),
+        ("DECIMAL '1.50'", "CAST(1 AS decimal(9, 2)) / 0", "DIVISION_BY_ZERO"),
+        ("1, DECIMAL", "CAST(1 AS tinyint), DECIMAL", "for Iceberg: tinyint"),
+    ],
+)
+def test_a_ctas_that_fails_leaves_nothing(
+    athena: Athena, part: str, other: str, reason: str
+) -> None:
+    assert reason in athena.failure(CTAS.replace(part, other))
+    assert athena.lines("SHOW TABLES") == []
+    assert athena.keys("orders/") == []
+
+
+@pytest.mark.behaviour("athena", "CREATE TABLE AS of an Iceberg table needs an empty location.")
+def test_create_table_as_where_something_is(athena: Athena) -> None:
+    athena.put("orders/1.json", "{}")
+    assert athena.failure(CTAS) == (
+        "ICEBERG_FILESYSTEM_ERROR: Cannot create a table on a non-empty location: s3://lake/orders/"
+    )

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from localaws.athena.engine import Column, QueryResult
 from localaws.athena.failures import QueryFailed
-from localaws.athena.types import from_glue
+from localaws.athena.types import Column, from_glue
+from localaws.athena.work import QueryResult
 
 #: Arrow → Hive, Trino.
 _PLAIN = {

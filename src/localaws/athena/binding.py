@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sqlglot
@@ -15,6 +16,7 @@ from localaws.athena.catalog import CATALOG_NAME, Table
 from localaws.athena.dialect import HIDDEN_COLUMNS, AthenaQueries, parse, position
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.iceberg.lake_catalog import LakeCatalog
+from localaws.athena.iceberg.time_travel import Version
 
 #: How a bound query calls the n-th table that it reads.
 SCAN = "__scan_"
@@ -23,6 +25,7 @@ COLUMNS = "columns"
 #: Where a name keeps the letters in which it was written.
 _SPELLED = "spelled"
 _UNNAMED = "__unnamed_"
+VersionOf = Callable[[exp.Version], Version]
 
 
 @dataclass
@@ -39,8 +42,22 @@ class BoundQuery:
     scans: dict[str, Table] = field(default_factory=dict)
 
 
-def bind(statement: exp.Expr, database: str, catalog: LakeCatalog) -> BoundQuery:
+@dataclass
+class _Tables:
+    """Where the tables of a query are looked up, and those that were found."""
+
+    catalog: LakeCatalog
+    version_of: VersionOf
+    scans: dict[str, Table] = field(default_factory=dict)
+
+
+def bind(
+    statement: exp.Expr, database: str, catalog: LakeCatalog, version_of: VersionOf
+) -> BoundQuery:
     """Resolve a parsed query; the given tree is left as it was.
+
+    Args:
+        version_of: says which state of a table FOR TIMESTAMP or FOR VERSION AS OF means.
 
     Raises:
         QueryFailed: for names that there aren't, as Athena words it.
@@ -50,16 +67,16 @@ def bind(statement: exp.Expr, database: str, catalog: LakeCatalog) -> BoundQuery
         tree = exp.select("*").from_(tree)
     if not isinstance(tree, exp.Query):
         raise not_emulated(f"{tree.key.upper()} as a query")
-    scans: dict[str, Table] = {}
-    _resolve_tables(tree, database, catalog, scans, ())
-    tree = _qualify(tree, scans)
+    tables = _Tables(catalog, version_of)
+    _resolve_tables(tree, database, tables, ())
+    tree = _qualify(tree, tables.scans)
     assert isinstance(tree, exp.Query)
     first: exp.Expr = tree
     while isinstance(first, exp.SetOperation | exp.Subquery):
         first = first.this
     assert isinstance(first, exp.Selectable)
     names = [_heading(projection, index) for index, projection in enumerate(first.selects)]
-    return BoundQuery(tree, names, scans)
+    return BoundQuery(tree, names, tables.scans)
 
 
 def _heading(projection: exp.Expr, index: int) -> str:
@@ -86,8 +103,7 @@ def _name_outputs(select: exp.Select) -> None:
 def _resolve_tables(
     tree: exp.Expr,
     database: str,
-    catalog: LakeCatalog,
-    scans: dict[str, Table],
+    tables: _Tables,
     chain: tuple[tuple[str, str], ...],
 ) -> None:
     for identifier in tree.find_all(exp.Identifier):
@@ -100,14 +116,14 @@ def _resolve_tables(
     for select in tree.find_all(exp.Select):
         _name_outputs(select)
     for scope in traverse_scope(tree):
-        tables = [source for source in scope.sources.values() if isinstance(source, exp.Table)]
-        known = {(node.db or database.lower(), node.name) for node in tables if not node.alias}
+        sources = [source for source in scope.sources.values() if isinstance(source, exp.Table)]
+        known = {(node.db or database.lower(), node.name) for node in sources if not node.alias}
         for column in scope.columns:
             if column.db and (column.db, column.table) in known:
                 column.set("db", None)
                 column.set("catalog", None)
-        for node in tables:
-            _resolve_table(node, database, catalog, scans, chain)
+        for node in sources:
+            _resolve_table(node, database, tables, chain)
 
 
 def _name_columns(values: exp.Values) -> None:
@@ -124,8 +140,7 @@ def _name_columns(values: exp.Values) -> None:
 def _resolve_table(
     node: exp.Table,
     database: str,
-    catalog: LakeCatalog,
-    scans: dict[str, Table],
+    tables: _Tables,
     chain: tuple[tuple[str, str], ...],
 ) -> None:
     if not isinstance(node.this, exp.Identifier):
@@ -137,29 +152,29 @@ def _resolve_table(
     full_name = f"{CATALOG_NAME}.{of_database}.{node.name}"
     if of_database == "information_schema":
         raise not_emulated("information_schema")
-    table = catalog.table(of_database, node.name)
+    asked = node.args.get("version")
+    version = tables.version_of(asked) if asked is not None else None
+    table = tables.catalog.table(of_database, node.name, version)
     if table is None:
-        if not catalog.has_database(of_database):
+        if not tables.catalog.has_database(of_database):
             raise QueryFailed(f"SCHEMA_NOT_FOUND: {where}: Schema '{of_database}' does not exist")
         raise QueryFailed(f"TABLE_NOT_FOUND: {where}: Table '{full_name}' does not exist")
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
     if table.view is None:
-        name = f"{SCAN}{len(scans)}"
-        scans[name] = table
+        name = f"{SCAN}{len(tables.scans)}"
+        tables.scans[name] = table
         bound = exp.Table(this=exp.to_identifier(name), alias=alias)
-        for argument in ("joins", "sample", "pivots", "when", "version"):
+        for argument in ("joins", "sample", "pivots"):
             if node.args.get(argument):
                 bound.set(argument, node.args[argument])
         bound.meta[COLUMNS] = {**table.schema, **HIDDEN_COLUMNS}
-        if bound.args.get("when") or bound.args.get("version"):
-            raise not_emulated("time travel")
         node.replace(bound)
         return
     key = (of_database, node.name)
     if key in chain:
         raise QueryFailed(f"VIEW_IS_RECURSIVE: {where}: View '{full_name}' is recursive")
     content = parse(table.view.sql)
-    _resolve_tables(content, table.view.database, catalog, scans, (*chain, key))
+    _resolve_tables(content, table.view.database, tables, (*chain, key))
     expanded = exp.Subquery(this=content, alias=alias)
     if node.args.get("joins"):
         expanded.set("joins", node.args["joins"])

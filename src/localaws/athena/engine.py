@@ -24,8 +24,10 @@ from localaws.athena.failures import (
     ScanLimitExceeded,
 )
 from localaws.athena.iceberg.lake_catalog import IcebergTable, LakeCatalog
+from localaws.athena.iceberg.metadata_tables import MetadataScan, MetadataTable
 from localaws.athena.iceberg.planning import plan_iceberg_scan
 from localaws.athena.iceberg.tables import IcebergTables
+from localaws.athena.iceberg.time_travel import Version, version_of
 from localaws.athena.objects import ObjectStore
 from localaws.athena.projection import is_projected, project
 from localaws.athena.pruning import find_conditions, prune
@@ -48,7 +50,7 @@ __all__ = [
 NOT_EMULATED: tuple[str, ...] = (
     "ORC, Avro, Ion, Grok and RegEx files are refused; JSON, Parquet, OpenCSV and LazySimple text "
     "are read.",
-    "TABLESAMPLE, MATCH_RECOGNIZE, WITH RECURSIVE, WITH TIES and time travel are refused.",
+    "TABLESAMPLE, MATCH_RECOGNIZE, WITH RECURSIVE and WITH TIES are refused.",
     "Functions that the local Athena doesn't know are refused by name; among them are the "
     "geospatial, machine learning, HyperLogLog and URL functions.",
     "Formats, units, JSON paths and replacements of regexp_replace must be literals.",
@@ -183,8 +185,24 @@ class Engine:
         """Bind a query, given as text or as `dialect.parse` gives it, and translate it."""
         if isinstance(statement, str):
             statement = parse(bind_parameters(statement, parameters))
-        query = bind(statement, database, self._catalog)
+
+        def version(node: exp.Version) -> Version:
+            return version_of(node, lambda asked: self._constant(asked, work), work.now)
+
+        query = bind(statement, database, self._catalog, version)
         return query, translate(query, work.connection, self._types, work.now)
+
+    def _constant(self, expression: exp.Expr, work: Work) -> tuple[str, Any]:
+        """The type and value of an expression without columns; a moment in milliseconds."""
+        asked = exp.select(exp.alias_(expression.copy(), "value"))
+        _, tree = self.prepare(asked, "", (), work)
+        kind = str(tree.meta["duckdb_types"][0])
+        value = '"value"'
+        if kind.startswith(("TIMESTAMP", "DATE")):
+            value = "epoch_ms(CAST(value AS TIMESTAMP WITH TIME ZONE))"
+        sql = f"SELECT {value} FROM ({duck.to_sql(tree)})"  # noqa: S608 - a translated query
+        ((found,),) = work.execute(sql).fetchall()
+        return kind, found
 
     def read(
         self,
@@ -221,6 +239,9 @@ class Engine:
             if name in besides:
                 continue
             columns, condition = needed.get(name, frozenset()), conditions.get(name)
+            if isinstance(table, MetadataTable):
+                scans[name] = MetadataScan(table)
+                continue
             if isinstance(table, IcebergTable):
                 scans[name] = plan_iceberg_scan(table, columns, condition, work.connection)
                 continue

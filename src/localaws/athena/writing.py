@@ -18,7 +18,7 @@ from localaws.athena.ddl import table_input
 from localaws.athena.engine import QueryResult
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.glue_tables import GlueTable, is_iceberg, is_view
-from localaws.athena.iceberg import inserts
+from localaws.athena.iceberg import create_as, inserts
 from localaws.athena.results import COUNT_COLUMN
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import (
@@ -116,9 +116,9 @@ def _check_partition_columns(names: Sequence[str], keys: Sequence[str]) -> None:
 def create_table_as(run: Run, statement: CreateTableAs) -> Outcome:
     """CTAS: by default Parquet, below the workgroup's output location."""
     properties = statement.properties
-    if (_word(properties, "table_type") or "HIVE").upper() == "ICEBERG":
-        raise not_emulated("CREATE TABLE AS of an Iceberg table")
-    _check_known(properties, _CTAS_PROPERTIES)
+    iceberg = (_word(properties, "table_type") or "HIVE").upper() == "ICEBERG"
+    if not iceberg:
+        _check_known(properties, _CTAS_PROPERTIES)
     database, name = statement.name.within(run.database), statement.name.table
     if run.tables.database(database) is None:
         raise QueryFailed(f"SCHEMA_NOT_FOUND: line 1:1: Schema '{database}' does not exist")
@@ -129,6 +129,8 @@ def create_table_as(run: Run, statement: CreateTableAs) -> Outcome:
             "TABLE_ALREADY_EXISTS: line 1:1: Destination table "
             f"'{CATALOG_NAME}.{database}.{name}' already exists"
         )
+    if iceberg:
+        return create_as.create_table_as(run, statement)
     codec = _word(properties, "write_compression") or _word(properties, "parquet_compression")
     kind = Format.checked(
         _word(properties, "format") or "PARQUET", codec, _word(properties, "field_delimiter")

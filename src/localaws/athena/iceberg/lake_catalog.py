@@ -11,8 +11,11 @@ from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Snapshot
 
 from localaws.athena.catalog import Catalog, Partition, Storage, Table, TableColumn
+from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.iceberg.metadata_tables import metadata_table
 from localaws.athena.iceberg.schemas import glue_type
 from localaws.athena.iceberg.tables import IcebergTables
+from localaws.athena.iceberg.time_travel import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +45,29 @@ class LakeCatalog:
         self._catalog = catalog
         self._iceberg = iceberg
 
-    def table(self, database: str, name: str) -> Table | None:
-        """A table or view, None if there is none; names are case-insensitive."""
-        found = self._catalog.table(database, name)
+    def table(self, database: str, name: str, version: Version | None = None) -> Table | None:
+        """A table or view, None if there is none; names are case-insensitive.
+
+        Args:
+            name: such as ``orders$files`` for a table about an Iceberg table.
+            version: which state of an Iceberg table is meant, if not the present one.
+
+        Raises:
+            QueryFailed: there is no such version, or an Iceberg table's metadata can't be read.
+        """
+        plain, _, kind = name.lower().partition("$")
+        found = self._catalog.table(database, plain)
         if found is None or not found.iceberg:
-            return found
+            if found is not None and version is not None:
+                raise QueryFailed("NOT_SUPPORTED: This connector does not support versioned tables")
+            return None if kind else found
         opened = self._iceberg.at(found.database, found.name, found.parameters)
-        return at_snapshot(opened, opened.current_snapshot())
+        if kind:
+            if version is not None:
+                raise not_emulated("time travel in a table about a table")
+            return metadata_table(opened, kind)
+        snapshot = opened.current_snapshot() if version is None else version.of(opened)
+        return at_snapshot(opened, snapshot)
 
     def has_database(self, name: str) -> bool:
         """Whether there is a database of this name."""

@@ -57,6 +57,8 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     _FORMAT: ("write.format.default", ("parquet", "orc", "avro")),
     _COMPRESSION: ("write.parquet.compression-codec", ("gzip", "snappy", "zstd")),
 }
+#: Every property of Athena's list.
+NAMES = frozenset({*NUMBERS, *_WORDS})
 #: What a table that says nothing of it is given, so that every writer does the same.
 _DEFAULTS = {_FORMAT: "parquet", _COMPRESSION: "zstd"}
 
