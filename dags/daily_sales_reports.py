@@ -1,12 +1,17 @@
 """
 ### Daily sales reports
 
-Runs one report per SQL file in `sql/reports/` on the newest state of each order of a day, and
-stores its result in the lake as `reports/<name>/dt=<day>/<name>.csv`. A rerun replaces it: with
+Runs one report per SQL file in `sql/reports/` on silver, and stores its result in the lake as
+`reports/<name>/dt=<day>/<name>.csv`, with a Parquet file and a manifest beside it. A rerun gives
 the same bytes, if no order of that day has changed since.
 
-**When:** every day at 00:00 UTC for the day before; backfillable; by hand for the given day.
-A scheduled run first waits until 00:20, since orders of the last minutes are still on their way.
+Late changes restate: an earlier day that was reported before, and that a merge has touched since,
+is computed again. Where a report differs, it becomes a new version; the one before is kept under
+`report-versions/`, and the table `restatements` says by how much it changed.
+
+**When:** every day at 00:00 UTC for the day before; backfillable (a backfill restates no other
+days); by hand for the given day.
+**Waits:** until all that was written on that day is in silver, 2 hours.
 **Assets:** none.
 """
 
@@ -15,13 +20,16 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.providers.standard.sensors.date_time import DateTimeSensor
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
-from salesflow_airflow.operators.athena import ReportOperator
+from salesflow_airflow.operators.report import ReportOperator
+from salesflow_airflow.operators.reporting import FindDaysOperator, RecordReportsOperator
+from salesflow_airflow.operators.silver import DeclareTablesOperator
 from salesflow_airflow.reports import choose_day
+from salesflow_airflow.sensors.silver import SilverSensor
+from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
 REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports").glob("*.sql"))
 
@@ -31,6 +39,7 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
     max_active_runs=4,
     doc_md=__doc__,
     tags=TAGS,
+    user_defined_macros=MACROS,
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(minutes=40)},
     params={
         "stage": stage_param(),
@@ -40,29 +49,44 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
             description="YYYY-MM-DD (UTC), not in the future; by default the day of the run's "
             "data interval, without one yesterday",
         ),
+        "restate": Param(
+            True, type="boolean", description="Whether days touched by late changes are restated"
+        ),
     },
 )
 def daily_sales_reports() -> None:
     outputs = read_outputs()
     day = choose_day()
-    late_orders = DateTimeSensor(
-        task_id="wait_for_late_orders",
-        target_time="{{ dag_run.run_after + macros.timedelta(minutes=20)"
-        " if dag_run.run_type == 'scheduled' else dag_run.run_after }}",
+    bucket = outputs["LakeBucketName"]
+    athena = {"database": outputs["DatabaseName"], "workgroup": outputs["WorkGroupName"]}
+
+    declare_tables = DeclareTablesOperator(
+        task_id="declare_tables", tables=TABLES, views=VIEWS, bucket=bucket, **athena
+    )
+    silver = SilverSensor(
+        task_id="wait_for_silver",
+        day=day,
+        stream=outputs["DeliveryStreamName"],
+        bucket=bucket,
         mode="reschedule",
         poke_interval=60,
-        timeout=timedelta(minutes=30).total_seconds(),
+        timeout=timedelta(hours=2).total_seconds(),
+        **athena,
     )
+    days = FindDaysOperator(task_id="find_days", day=day, **athena)
     run_report = ReportOperator.partial(
         task_id="run_report",
         map_index_template="{{ task.report }}",
-        day=day,
-        bucket=outputs["LakeBucketName"],
-        database=outputs["DatabaseName"],
-        workgroup=outputs["WorkGroupName"],
-    ).expand_kwargs([{"report": name, "query": f"sql/reports/{name}.sql"} for name in REPORTS])
+        days=days.output["days"],
+        watermark=silver.output,
+        bucket=bucket,
+        **athena,
+    ).expand(report=REPORTS)
+    record_reports = RecordReportsOperator(
+        task_id="record_reports", results=run_report.output, found=days.output, **athena
+    )
 
-    [outputs, day, late_orders] >> run_report
+    day >> declare_tables >> silver >> days >> run_report >> record_reports
 
 
 daily_sales_reports()

@@ -1,13 +1,15 @@
 -- The day's sales by product, the best first.
--- Grain: one row per product.
--- Inputs: orders_current, the day's partition.
--- Late data: a rerun takes in what was merged since, and replaces the report.
+-- Grain: one row per product; in_catalogue is false for one that the catalogue doesn't know.
+-- Inputs: orders_current, the day's partition; products.
+-- Late data: a late change restates the day.
+{% set days = "order_date = DATE '" ~ task.day ~ "'" -%}
+WITH sold AS (
+{% include "sql/sold.sql" %}
+)
 SELECT
     product_name,
-    count(*) AS orders,
-    sum(quantity) AS units,
-    sum(quantity * price) AS total_sales
-FROM orders_current
-WHERE order_date = DATE '{{ task.day }}'
+    product_name IN (SELECT name FROM products) AS in_catalogue,
+{% include "sql/measures.sql" %}
+FROM sold
 GROUP BY product_name
 ORDER BY total_sales DESC, product_name

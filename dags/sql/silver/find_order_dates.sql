@@ -1,12 +1,23 @@
 -- The order dates that a merge writes to: so many partitions does it open.
--- Grain: one row per order date, and one without date for orders of which nothing is new.
+-- Grain: one row per order date, and one without date for orders of which nothing is new;
+-- moved_from are the dates that its orders had before, if others, with commas between.
 -- Inputs: the partitions of orders_changelog that task.new_partitions selects; orders, of which
 -- only key and times are read.
 -- Late data: an order that has been merged already is counted under no date.
-SELECT order_date, count(*) AS orders, sum(changes) AS changes
+SELECT
+    order_date,
+    count(*) AS orders,
+    sum(changes) AS changes,
+    array_join(
+        array_sort(
+            array_agg(DISTINCT CAST(kept_date AS varchar)) FILTER (WHERE kept_date <> order_date)
+        ),
+        ','
+    ) AS moved_from
 FROM (
     SELECT
         change.changes,
+        kept.order_date AS kept_date,
         CASE
             WHEN kept.orderid IS NULL THEN change.order_date
             WHEN change.last_sequence_number > kept.last_sequence_number

@@ -97,6 +97,7 @@ class MergeOrdersOperator(DeliveryQueryOperator):
 
     Args:
         query: counts the order dates that are written to.
+        note: writes down, before the merge, which dates it touches: ``task.touched``.
         merge: refers as ``task.until`` to the last order date that it may write to, if any.
     """
 
@@ -104,11 +105,14 @@ class MergeOrdersOperator(DeliveryQueryOperator):
         self,
         *,
         query: str = "sql/silver/find_order_dates.sql",
+        note: str = "sql/silver/record_merged_days.sql",
         merge: str = "sql/silver/merge_orders.sql",
         **kwargs: Any,
     ) -> None:
         super().__init__(query=query, **kwargs)
+        self.note = note
         self.merge = merge
+        self.touched: list[str] = []
         self.until: str | None = None
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -119,13 +123,17 @@ class MergeOrdersOperator(DeliveryQueryOperator):
         self.run_statement(self.query, context)
         scanned = self._scanned_bytes()
         _, rows = self.result_rows()
-        dates = [(day, int(orders or 0)) for day, orders, _ in rows if day is not None]
+        dates = [(day, int(orders or 0)) for day, orders, *_ in rows if day is not None]
+        moved_from = {day for *_, days in rows if days for day in days.split(",")}
+        self.touched = sorted({day for day, _ in dates} | moved_from)
+        if self.touched:
+            self.run_statement(self.render_template(self.note, context), context)
         for until in cuts([day for day, _ in dates]):
             self.until = until
             self.run_statement(self.render_template(self.merge, context), context)
             scanned += self._scanned_bytes()
         merged = {
-            "changes": sum(int(changes or 0) for *_, changes in rows),
+            "changes": sum(int(changes or 0) for _, _, changes, _ in rows),
             "orders": sum(orders for _, orders in dates),
             "order_dates": len(dates),
             "scanned_bytes": scanned,

@@ -1,0 +1,6 @@
+-- The day's sales by brand, the best first.
+-- Grain: one row per brand; '' stands for orders without one.
+-- Inputs: orders_current, the day's partition.
+-- Late data: a late change restates the day.
+{% set dimension = 'brand_name' -%}
+{% include "sql/sales_by.sql" %}
