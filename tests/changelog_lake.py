@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from localaws.server import LocalAws
-from salesflow import rules, schema, silver
+from salesflow import quality, rules, schema, silver
 from salesflow.bronze import declared_columns
 from salesflow.merges import cuts, partition_condition
 from salesflow.patience import Patience
@@ -86,6 +86,7 @@ class ChangelogLake:
         environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
         return environment.get_template(f"sql/{name}.sql").render(
             task={"bucket": "lake", **task},
+            quality=quality,
             rules=rules,
             schema=schema,
             silver=silver,
@@ -113,13 +114,19 @@ class ChangelogLake:
         return partition_condition(self.partitions)
 
     def merge(
-        self, partitions: Sequence[tuple[str, str]] | None = None, at_once: int = 50
+        self,
+        partitions: Sequence[tuple[str, str]] | None = None,
+        at_once: int = 50,
+        statements: int | None = None,
     ) -> list[str]:
-        """Merge partitions (None: all) into silver; the order dates that were written to."""
+        """Merge partitions (None: all) into silver, up to so many statements (None: all).
+
+        Returns the order dates that are written to.
+        """
         found = partition_condition(self.partitions if partitions is None else partitions)
         rows = self.run("silver/find_order_dates", new_partitions=found)
         dates = [day for day, *_ in rows if day is not None]
-        for until in cuts(dates, at_once):
+        for until in list(cuts(dates, at_once))[:statements]:
             self.run("silver/merge_orders", new_partitions=found, until=until)
         return dates
 
