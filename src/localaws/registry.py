@@ -26,7 +26,8 @@ NOT_EMULATED: tuple[str, ...] = (
     "an unknown property, or a word that AWS would refuse, is accepted (cfn-lint finds both)",
     "A template with a reference to nothing, or a parameter that it doesn't declare, is accepted",
     "A function whose package isn't in S3 is created",
-    "Encryption, lifecycle rules and point-in-time recovery in a template do nothing",
+    "Encryption, lifecycle rules, point-in-time recovery and the time to live of a table's items "
+    "in a template do nothing",
     "Permissions of roles are not evaluated",
     "What was written since the last clean stop is lost when the process is killed (kill -9)",
 )
