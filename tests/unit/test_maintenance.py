@@ -210,5 +210,5 @@ def test_what_is_no_folder_is_refused(uri: str) -> None:
 def test_what_can_not_be_deleted_is_named() -> None:
     bucket = Bucket({"athena-results/a": 31, "athena-results/b": 31})
     bucket.protected = {"athena-results/b"}
-    with pytest.raises(NotDeleted, match="1 query results .* athena-results/b: no"):
+    with pytest.raises(NotDeleted, match=r"1 query results .* athena-results/b: no"):
         clear(bucket)
