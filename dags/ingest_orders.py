@@ -2,10 +2,14 @@
 ### Ingest orders
 
 Makes what was written queryable: waits until Firehose has delivered it to S3 (deferred), has the
-crawler look at it, holds the changelog's table to the declared columns, checks the rows that came
-and merges them into silver: the Iceberg table `orders`, one row per order. `orders_current` is the
-view of those that exist. If the writers announced how many changes there are, they are compared
-with what arrived.
+crawler look at it, holds the changelog's table to the declared columns, checks what came and merges
+it into silver: the Iceberg table `orders`, one row per order. `orders_current` is the view of those
+that exist. If the writers announced how many changes there are, they are compared with what
+arrived.
+
+**Checks:** `pass_gate` records the outcome of every check in the table `check_results`. If one that
+blocks has failed, it fails, names the rows or objects, and nothing is merged; a row that breaks a
+rule is left out once a run was given `set_aside`. A warning is recorded and logged.
 
 Only the changelog's partitions that have new objects are read. How far silver has come stands in
 the table `merges`; a merge that didn't finish has no row there, and is done again by the next run.
@@ -26,10 +30,11 @@ from datetime import timedelta
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag
 
-from salesflow_airflow.bronze import announce_orders, check_columns, declare_columns
+from salesflow_airflow.bronze import announce_orders, declare_columns
 from salesflow_airflow.defaults import DEFAULT_ARGS, ORDERS, ORDERS_WRITTEN, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
-from salesflow_airflow.operators.athena import CheckOperator, CompareCountsOperator
+from salesflow_airflow.gate import gate_params, quality_gate
+from salesflow_airflow.operators.athena import CompareCountsOperator
 from salesflow_airflow.operators.crawl import CrawlOperator
 from salesflow_airflow.operators.silver import (
     DeclareTablesOperator,
@@ -66,6 +71,7 @@ from salesflow_airflow.tables import MACROS, TABLES, VIEWS
             description="A day of arrival (YYYY-MM-DD, UTC) from which on everything is merged "
             "again; by default only what is new",
         ),
+        **gate_params(),
     },
 )
 def ingest_orders() -> None:
@@ -93,7 +99,7 @@ def ingest_orders() -> None:
     )
     declared = declare_columns(outputs)
     of_delivery = {"delivery": delivery.output, **athena}
-    check_rows = CheckOperator(task_id="check_rows", query="sql/check_rows.sql", **of_delivery)
+    gate = quality_gate(outputs, delivery.output, watermark.output["newest"])
     count_changes = CompareCountsOperator(
         task_id="count_changes", query="sql/count_changes.sql", **lake, **of_delivery
     )
@@ -104,7 +110,7 @@ def ingest_orders() -> None:
     announced = announce_orders.override(outlets=[ORDERS])(delivery.output)
 
     declare_tables >> watermark >> delivery >> crawl >> declared
-    declared >> [check_columns(outputs), check_rows, count_changes] >> merge_orders
+    declared >> [gate, count_changes] >> merge_orders
     merge_orders >> record_merge >> announced
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from salesflow.bronze import TableMissing, column_problems
 from salesflow.bronze import declare_columns as declare
+from salesflow.quality import problems_outcome
 from salesflow_airflow.deployment import connect
 
 
@@ -27,15 +29,14 @@ def declare_columns(outputs: dict[str, str]) -> list[str]:
 
 
 @task
-def check_columns(outputs: dict[str, str]) -> None:
-    """Fail unless Athena's table has all declared columns with their types."""
+def check_columns(outputs: dict[str, str]) -> list[dict[str, Any]]:
+    """Whether Athena's table has all declared columns with their types: the outcome."""
     table = connect("athena").get_table_metadata(
         CatalogName="AwsDataCatalog",
         DatabaseName=outputs["DatabaseName"],
         TableName=outputs["ChangelogTableName"],
     )["TableMetadata"]
-    if problems := column_problems(table["Columns"]):
-        raise AirflowFailException("; ".join(problems))
+    return [asdict(problems_outcome("columns", column_problems(table["Columns"])))]
 
 
 @task

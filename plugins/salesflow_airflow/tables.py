@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from salesflow import rules, schema, silver
+from salesflow import quality, rules, schema, silver
 from salesflow.catalogue import CATALOGUE
 
 TABLES: Final = [
@@ -14,6 +14,8 @@ TABLES: Final = [
     "sql/quarantine/quarantined_records.sql",
     "sql/quarantine/quarantine_reasons.sql",
     "sql/quarantine/redrives.sql",
+    "sql/gate/create_check_results.sql",
+    "sql/gate/create_rows_set_aside.sql",
     "sql/reference/restocks.sql",
     "sql/gold/create_report_runs.sql",
     "sql/gold/create_restatements.sql",
@@ -25,5 +27,11 @@ VIEWS: Final = [
     "sql/reference/products.sql",
 ]
 
-MACROS: Final = {"rules": rules, "schema": schema, "silver": silver, "catalogue": CATALOGUE}
+MACROS: Final = {
+    "quality": quality,
+    "rules": rules,
+    "schema": schema,
+    "silver": silver,
+    "catalogue": CATALOGUE,
+}
 """What the statements are rendered with, besides what Airflow gives them."""

@@ -1,4 +1,4 @@
-"""The changelog's table in the Glue Data Catalog, held to the declared schema, and its quarantine.
+"""The changelog's table in the Glue Data Catalog, held to the declared schema; its objects in S3.
 
 A crawler infers: a price with a fraction is a double to it, and a column that no order has had is
 none. It finds partitions and unforeseen columns; the types of the known ones are declared here.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from salesflow.deliveries import ERROR_PREFIX, Pace, listing
-from salesflow.schema import CHANGELOG_COLUMNS
+from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX, Pace, listing
+from salesflow.numbers import NotANumber, parse_decimal
+from salesflow.schema import CHANGELOG_COLUMNS, PRICE_TYPE, PRICE_WHOLE_DIGITS
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -154,3 +156,56 @@ def quarantined(
             for record in map(json.loads, text.splitlines()):
                 if first <= record["arrivalTimestamp"] <= last:
                     yield record
+
+
+def unreadable_objects(
+    client: S3Client, bucket: str, partitions: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """The objects of partitions of the changelog that Athena can't read, each with the reason.
+
+    Athena fails on the first of them, and doesn't always say which it is.
+    """
+    for dt, hour in partitions:
+        prefix = f"{BRONZE_PREFIX}dt={dt}/hour={hour}/"
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for entry in (entry for page in pages for entry in page.get("Contents", [])):
+            key = entry["Key"]
+            if not key.removeprefix(prefix).startswith(("_", ".")):
+                body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+                if problem := _unreadable(key, body):
+                    yield f"s3://{bucket}/{key}: {problem}"
+
+
+def _unreadable(key: str, body: bytes) -> str | None:
+    """Why an object isn't lines of JSON of the changelog's types."""
+    if key.endswith(".gz") and body:
+        try:
+            body = gzip.decompress(body)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            return f"it isn't gzip: {error}"
+    for number, line in enumerate(body.split(b"\n"), 1):
+        try:
+            row = json.loads(line, parse_int=str, parse_float=str) if line.strip() else {}
+        except (ValueError, RecursionError) as error:
+            return f"line {number} isn't JSON: {error}"
+        if not isinstance(row, dict):
+            return f"line {number} is no JSON object"
+        for column in CHANGELOG_COLUMNS:
+            value = row.get(column.name)
+            if value is not None and not _fits(value, column.glue_type):
+                return f"line {number}: {column.name} is no {column.glue_type}"
+    return None
+
+
+def _fits(value: Any, glue_type: str) -> bool:
+    """Whether a value of a JSON row, its numbers as text, can be one of a column."""
+    if glue_type == "string":
+        return True
+    try:
+        number = parse_decimal(value)
+    except (NotANumber, TypeError):
+        return False
+    if glue_type == PRICE_TYPE:
+        return abs(number) < 10**PRICE_WHOLE_DIGITS
+    bits = {"int": 31, "bigint": 63}[glue_type]
+    return -(2**bits) <= number < 2**bits and number == int(number)

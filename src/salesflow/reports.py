@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -75,11 +75,3 @@ def request_token(*identity: Any) -> str:
     https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
     """
     return sha256("\x1f".join(map(str, identity)).encode()).hexdigest()
-
-
-def first_rows(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
-    """Rows as text for an error message, one a line, each value with its column's name."""
-    return "\n".join(
-        ", ".join(f"{name}={value}" for name, value in zip(header, row, strict=True))
-        for row in rows
-    )

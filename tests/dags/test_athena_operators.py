@@ -1,4 +1,4 @@
-"""Statements are submitted once, checks name the rows, reports lie under their stable key."""
+"""Statements are submitted once, changes are counted, reports lie under their stable key."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from salesflow_airflow.operators import athena
 from salesflow_airflow.operators.athena import (
     AthenaStatementOperator,
-    CheckOperator,
     CompareCountsOperator,
     ReportOperator,
 )
@@ -139,32 +138,12 @@ def delivery(changes: int | None) -> dict[str, Any]:
     }
 
 
-def test_a_check_that_finds_nothing_passes(submit: Any, stubs: dict[str, Stubber]) -> None:
-    submit(Athena("SUCCEEDED"))
-    add_result(stubs, ["problem", "orderid"])
-    check = CheckOperator(task_id="check_rows", query="", delivery=delivery(None), retries=RETRIES)
-    check.execute(task_instance())
-
-
-def test_a_check_that_finds_rows_fails_and_names_them(
-    submit: Any, stubs: dict[str, Stubber]
-) -> None:
-    submit(Athena("SUCCEEDED"))
-    add_result(stubs, ["problem", "orderid"], ["no price", "17"], ["no orderid", None])
-    check = CheckOperator(task_id="check_rows", query="", delivery=delivery(None), retries=RETRIES)
-    with pytest.raises(AirflowFailException) as failure:
-        check.execute(task_instance())
-    assert "check_rows found 2 rows" in str(failure.value)
-    assert "problem=no price, orderid=17\nproblem=no orderid, orderid=None" in str(failure.value)
-
-
-def test_checks_read_the_partitions_of_the_delivery() -> None:
-    check = CheckOperator(task_id="check_rows", query="", delivery=delivery(5))
-    assert check.first_day == "2026-03-03"
-    assert check.last_second - check.first_second == 600
-    assert CheckOperator(
-        task_id="all", query="", delivery=delivery(None) | {"since": None}
-    ).first_day < ("1970")
+def test_a_comparison_reads_the_partitions_of_the_delivery() -> None:
+    comparison = compare(5)
+    assert comparison.first_day == "2026-03-03"
+    assert comparison.last_second - comparison.first_second == 600
+    comparison.delivery |= {"since": None}
+    assert comparison.first_day < "1970"
 
 
 def compare(changes: int | None) -> CompareCountsOperator:

@@ -31,7 +31,11 @@ RULES = [
     Rule("lambdas", only=frozenset({"salesflow"}), lazily=frozenset(AWS_RUNTIME)),
     Rule("src/salesflow", never=frozenset({"airflow", "localaws", "ministack"})),
     Rule("src/localaws", never=frozenset({"airflow", "salesflow", "salesflow_airflow"})),
-    Rule("plugins", only=frozenset({"airflow", "salesflow", "salesflow_airflow", "botocore"})),
+    # PyAthena comes with Airflow's Amazon provider, whose hook for SQL on Athena hands it out.
+    Rule(
+        "plugins",
+        only=frozenset({"airflow", "salesflow", "salesflow_airflow", "botocore", "pyathena"}),
+    ),
     Rule("dags", only=frozenset({"airflow", "salesflow", "salesflow_airflow", "pendulum"})),
 ]
 

@@ -9,7 +9,6 @@ import pytest
 from salesflow.reports import (
     DayRefused,
     csv_lines,
-    first_rows,
     report_day,
     report_key,
     request_token,
@@ -51,9 +50,3 @@ def test_a_token_is_what_athena_takes_and_tells_parts_apart() -> None:
     assert token == request_token("dag", "run", "1")
     assert token != request_token("dag", "run", 2)
     assert request_token("ab", "c") != request_token("a", "bc")
-
-
-def test_rows_in_a_message_name_their_columns() -> None:
-    assert first_rows(["orderid", "problem"], [["1", "no price"], [None, "x"]]) == (
-        "orderid=1, problem=no price\norderid=None, problem=x"
-    )

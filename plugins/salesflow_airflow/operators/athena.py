@@ -8,12 +8,12 @@ from typing import Any
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
 from salesflow.bronze import quarantined
 from salesflow.deliveries import pace_of
 from salesflow.merges import partition_condition
-from salesflow.reports import first_rows, report_key, request_token, store_result
+from salesflow.reports import report_key, request_token, store_result
 from salesflow_airflow.deployment import connect
 
 
@@ -104,20 +104,6 @@ class DeliveryQueryOperator(AthenaStatementOperator):
     def last_second(self) -> int:
         """The latest time of an announced change, epoch seconds."""
         return int(datetime.fromisoformat(self.delivery["written_until"]).timestamp())
-
-
-class CheckOperator(DeliveryQueryOperator):
-    """Runs a query that finds what is wrong; fails, naming the rows, if it finds anything."""
-
-    def execute(self, context: Context) -> None:
-        """Query, and judge."""
-        super().execute(context)
-        header, rows = self.result_rows()
-        if rows:
-            raise AirflowFailException(
-                f"{self.task_id} found {len(rows)} rows (of perhaps more):\n"
-                f"{first_rows(header, rows)}"
-            )
 
 
 class CompareCountsOperator(DeliveryQueryOperator):
