@@ -241,6 +241,10 @@ def _change_rows(*words: str) -> Callable[[Tokens], Statement]:
     def read(tokens: Tokens) -> Statement:
         tokens.expect(*words)
         name = tokens.qualified()
+        if words[0] == "UPDATE" and tokens.peek() != "SET":
+            raise tokens.fault("'SET'")
+        if words[0] == "DELETE" and not tokens.ended and tokens.peek() != "WHERE":
+            raise tokens.fault("'WHERE', <EOF>")
         if not isinstance(_parsed(tokens.text), exp.Merge | exp.Update | exp.Delete):
             raise MalformedQuery(UNSUPPORTED)
         return ChangeRows(words[0], name, tokens.text)
