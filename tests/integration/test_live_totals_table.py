@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,8 +20,10 @@ from localaws.server import LocalAws
 from salesflow.live import Figures, LiveTotals, Sales
 from salesflow.live_table import LANES
 from salesflow.live_totals import Change, read_change
-from salesflow.live_writer import Contended, TotalsWriter, connect
+from salesflow.live_writer import Contended, TotalsWriter, connect, count_batch
 
+EVENTS = Path(__file__).parents[1] / "unit" / "events"
+LAMBDAS = Path(__file__).parents[2] / "lambdas"
 NOW = datetime(2026, 3, 1, 13, 45, 30, tzinfo=UTC)
 TABLE = "live"
 _arrivals = count()
@@ -69,6 +74,15 @@ def cancelled(*codes: str) -> Fault:
         400,
         {"__type": kind, "Message": "cancelled", "CancellationReasons": reasons},
     )
+
+
+def load_handler(function: str) -> ModuleType:
+    spec = spec_from_file_location(f"{function}_handler", LAMBDAS / function / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def nothing(_operation: str, _body: dict[str, Any]) -> None:
@@ -214,6 +228,34 @@ def test_a_transaction_that_dynamodb_refuses_is_an_error(disturbed: Disturbed) -
     disturbed.faults = [nothing, cancelled("ValidationError")]
     with pytest.raises(ClientError):
         disturbed.writer().count([change()], 0, NOW)
+
+
+def test_the_function_counts_all_that_can_be_read_and_names_the_rest(
+    dynamodb: Any, totals: LiveTotals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = json.loads((EVENTS / "lambda_kinesis_batch.json").read_text())
+    monkeypatch.setenv("LIVE_TABLE", TABLE)
+    handler = load_handler("aggregate_orders")
+    bad = event["Records"][1]["kinesis"]["sequenceNumber"]
+    for _ in range(2):
+        answer = handler.handler(event, None)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": bad}]}
+    counted_at, latest = totals.latest()
+    assert counted_at is not None
+    assert [each.orderid for each in latest] == ["922", "921"]
+    assert latest[0].arrived == datetime.fromtimestamp(1752158593.5, UTC)
+
+
+def test_unreadable_records_are_logged_with_the_reason_and_without_their_data(
+    disturbed: Disturbed,
+) -> None:
+    event = json.loads((EVENTS / "lambda_kinesis_batch.json").read_text())
+    lines: list[str] = []
+    count_batch(event, disturbed.writer(), NOW, lines.append)
+    (line,) = (json.loads(line) for line in lines)
+    assert line["record"] == event["Records"][1]["eventID"]
+    assert line["reason"] == "the data is no JSON text"
+    assert "poison" not in lines[0]
 
 
 # ---------------------------------------------------------------------- reading
