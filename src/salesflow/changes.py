@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any, Final
 
-from salesflow.numbers import NotANumber, decimal_literal, integer_literal, price_literal
+from salesflow.numbers import (
+    NotANumber,
+    decimal_literal,
+    integer_literal,
+    parse_decimal,
+    price_literal,
+)
 from salesflow.rules import (
     CLOCK_TOLERANCE_SECONDS,
     LAST_SECOND,
@@ -228,10 +234,12 @@ def _json_value(value: Any) -> str:
                 return _json_object(content)
             case "L":
                 return _json_list(_json_value(member) for member in _members(content))
+            # A set has no order: the same set is to be the same text, however it was read.
             case "SS" | "BS":
-                return _json_list(_quote(member) for member in _members(content))
+                return _json_list(_quote(member) for member in sorted(_members(content)))
             case "NS":
-                return _json_list(decimal_literal(member) for member in _members(content))
+                members = sorted(_members(content), key=parse_decimal)
+                return _json_list(decimal_literal(member) for member in members)
     except TypeError:
         raise Refused(f"a value that doesn't suit its type {descriptor}") from None
     except NotANumber as error:

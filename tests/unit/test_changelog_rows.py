@@ -285,7 +285,7 @@ def unwrapped(value: dict[str, Any]) -> Any:
         case "N":
             return Decimal(content)
         case "NS":
-            return [Decimal(member) for member in content]
+            return sorted(Decimal(member) for member in content)
         case "NULL":
             return None
         case "L":
@@ -303,3 +303,20 @@ def test_no_unknown_attribute_is_ever_lost(extra: dict[str, Any]) -> None:
     kept = json.loads(row.get("attributes", "{}"), parse_float=Decimal, parse_int=Decimal)
     assert kept == {name: unwrapped(value) for name, value in extra.items()}
     assert row["orderid"] == "921"
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "members", "written"),
+    [
+        ("SS", ["b", "a", "ä"], '["a","b","ä"]'),
+        ("BS", ["Yg==", "YQ=="], '["YQ==","Yg=="]'),
+        ("NS", ["10", "9", "-1"], "[-1,9,10]"),
+    ],
+)
+def test_a_set_is_the_same_text_in_whichever_order_it_was_read(
+    descriptor: str, members: list[str], written: str
+) -> None:
+    for order in (members, members[::-1]):
+        change = deepcopy(change_from("insert_with_required_attributes_only"))
+        change["dynamodb"]["NewImage"]["set"] = {descriptor: order}
+        assert row_of(change)["attributes"] == f'{{"set":{written}}}'
