@@ -14,6 +14,7 @@ from pyiceberg.table import FileScanTask
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
 from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes, fetch, path_list, source
+from localaws.athena.iceberg.foreign_files import give_ids
 from localaws.athena.iceberg.lake_catalog import IcebergTable
 from localaws.athena.objects import ObjectStore
 from localaws.athena.scan import LocalTable
@@ -46,6 +47,7 @@ class IcebergScan:
         """Copy the files to local ones; see `scan.Scan`."""
         files, deletes = [task.file for task in self.tasks], self._delete_files()
         paths = fetch([*files, *deletes], store, folder, check)
+        give_ids(files, paths[: len(files)], self.table.metadata)
         origins = dict(zip(map(str, paths), (f.file_path for f in [*files, *deletes]), strict=True))
         schema = self.table.metadata.schema()
         scanned = sum(column_bytes(file, schema, self.needed) for file in files)
