@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import athena, chain, transform
+from bench import athena, chain, silver, transform
 from bench.measurement import Measurement
 from salesflow.local import ROOT
 
@@ -21,6 +21,7 @@ SUITES: dict[str, Callable[[], list[Measurement]]] = {
     "transform": transform.measure,
     "chain": chain.measure,
     "athena": athena.measure,
+    "silver": silver.measure,
 }
 
 console = Console(highlight=False)
