@@ -118,9 +118,9 @@ class Lake:
             read += self.ask(sql).scanned_bytes
         seconds = time.perf_counter() - begin
         commits = self.ask(
-            "SELECT element_at(summary, 'added-files-size'),"
+            "SELECT element_at(summary, 'added-files-size'),"  # noqa: S608
             " element_at(summary, 'changed-partition-count')"
-            f' FROM "orders$snapshots" ORDER BY committed_at DESC LIMIT {len(statements)}'  # noqa: S608
+            f' FROM "orders$snapshots" ORDER BY committed_at DESC LIMIT {len(statements)}'
         ).rows
         written = [(int(size or 0), int(number or 0)) for size, number in commits]
         sizes, partitions = zip(*written, strict=True)
