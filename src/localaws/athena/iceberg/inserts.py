@@ -31,6 +31,11 @@ def insert(run: Run, statement: Insert, found: GlueTable) -> Outcome:
                 "COLUMN_NOT_FOUND: line 1:1: Insert column name does not exist in target table: "
                 f"{column}"
             )
+        if wanted.count(column) > 1:
+            raise QueryFailed(
+                "DUPLICATE_COLUMN_NAME: line 1:1: Insert column name is specified more than once: "
+                f"{column}"
+            )
     result = run.select(statement.query)
     _check_types(result, [schema.field(column).type for column in wanted])
     return append(run, table, result, wanted, "INSERT")
