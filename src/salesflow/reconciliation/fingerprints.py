@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from hashlib import blake2b
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from salesflow.changes import changelog_row
@@ -57,18 +58,17 @@ def item_values(item: Mapping[str, Any], at: datetime) -> Values:
         },
     }
     row = json.loads(changelog_row(change), parse_int=str, parse_float=str)
-    if order_ts := row.get("order_ts"):
-        # What is no time is none in silver either.
-        placed = order_time(order_ts)
-        row["order_ts"] = placed and placed.isoformat()
-    return _canonical([row.get(name) for name in FIELDS[:-1]])
+    # What is no time is none in silver either.
+    placed = order_time(row.get("order_ts") or "")
+    return _canonical([row.get(name) for name in FIELDS[:-1]], placed)
 
 
 def row_values(cells: Sequence[str | None]) -> Values:
     """The values of a row of silver: the `FIELDS` in their order, as Athena prints them."""
     *given, order_date = cells
-    values = _canonical(given)
-    return values if values[-1] is None else (*values[:-1], order_date)
+    order_ts = given[_ORDER_TS]
+    values = _canonical(given, datetime.fromisoformat(order_ts) if order_ts else None)
+    return values if order_ts is None else (*values[:-1], order_date)
 
 
 def fingerprint(values: Values) -> bytes:
@@ -90,15 +90,24 @@ def differences(item: Values, row: Values) -> dict[str, tuple[str | None, str | 
     }
 
 
-def _canonical(cells: Sequence[str | None]) -> Values:
-    """Values in their one form, and the date that follows from them."""
+def _canonical(cells: Sequence[str | None], placed: datetime | None) -> Values:
+    """Values in their one form, and the date that follows from them.
+
+    Args:
+        cells: all but the date.
+        placed: what `order_ts` says; without a zone it is of UTC, as Athena prints it.
+    """
     values = [
         cell if cell is None or write is None else write(cell)
         for cell, write in zip(cells, _WRITERS, strict=True)
     ]
-    order_ts = values[_ORDER_TS]
-    values.append(order_ts[:10] if order_ts else None)
-    return tuple(values)
+    if placed is None:
+        values[_ORDER_TS] = None
+        return (*values, None)
+    if placed.tzinfo is not None:
+        placed = placed.astimezone(UTC).replace(tzinfo=None)
+    values[_ORDER_TS] = order_ts = placed.isoformat(" ", "microseconds")
+    return (*values, order_ts[:10])
 
 
 def _integer(text: str) -> str:
@@ -107,14 +116,6 @@ def _integer(text: str) -> str:
 
 def _decimal(text: str) -> str:
     return str(Decimal(text).normalize(EXACT))
-
-
-def _timestamp(text: str) -> str:
-    """A time in UTC, to the microsecond. Athena prints it without a zone."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is not None:
-        at = at.astimezone(UTC).replace(tzinfo=None)
-    return at.isoformat(sep=" ", timespec="microseconds")
 
 
 def _json(text: str) -> str:
@@ -127,25 +128,23 @@ def _json(text: str) -> str:
 
 def _written(value: Any) -> str:
     """A value as JSON. Python's own writer would make a float of a number."""
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, Decimal):
         return str(value.normalize(EXACT))
     if isinstance(value, dict):
-        members = (f"{_quoted(name)}:{_written(value[name])}" for name in sorted(value))
+        members = (f"{encode_basestring(name)}:{_written(value[name])}" for name in sorted(value))
         return "{" + ",".join(members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_written, value)) + "]"
-    return _quoted(value)
-
-
-def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
 
 
 _BY_TYPE: Final[dict[str, Callable[[str], str] | None]] = {
     _TEXT: None,
     "int": _integer,
     PRICE_TYPE: _decimal,
-    "timestamp(6)": _timestamp,
+    "timestamp(6)": None,  # read apart, as either side writes it in its own way
 }
 _WRITERS: Final = (*(_BY_TYPE[attribute.silver_type] for attribute in _known), _json)
 _ORDER_TS: Final = FIELDS.index("order_ts")
