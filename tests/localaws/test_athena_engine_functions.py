@@ -302,3 +302,31 @@ def test_types_of_results(engine: Engine) -> None:
         "timestamp", "timestamp with time zone", "map", "row", "float", "varbinary", "tinyint",
         "json",
     ]  # fmt: skip
+
+
+@pytest.mark.behaviour(
+    "athena",
+    "checksum() tells whether two sets of rows are the same, in whatever order; its value is "
+    "another one than Trino's.",
+)
+def test_checksums_do_not_depend_on_the_order(engine: Engine) -> None:
+    def checksum(*values: str, of: str = "checksum(x)") -> Any:
+        listed = ", ".join(f"({value})" for value in values)
+        ((found,),) = rows(engine, f"SELECT {of} FROM (VALUES {listed}) AS t (x)")
+        return found
+
+    assert checksum("1", "2", "NULL") == checksum("NULL", "2", "1")
+    different = {
+        checksum("1", "2"),
+        checksum("1", "2", "2"),
+        checksum("1", "2", "NULL"),
+        checksum("1", "3"),
+        checksum("NULL"),
+    }
+    assert len(different) == 5
+    assert all(isinstance(value, bytes) and len(value) == 8 for value in different)
+    assert checksum("1", "2", "2", of="checksum(DISTINCT x)") == checksum("1", "2")
+    assert checksum("1", "2", of="checksum(x) FILTER (WHERE x < 2)") == checksum("1")
+    assert checksum("1", of="checksum(x) FILTER (WHERE x > 5)") is None
+    row = "checksum(ROW(x, ARRAY[x], CAST(x AS decimal(18,4)), TIMESTAMP '2026-01-01 00:00:00'))"
+    assert checksum("1", "2", of=row) == checksum("2", "1", of=row)

@@ -52,6 +52,8 @@ def aggregate(node: exp.Expr, context: Context) -> exp.Expr:
                 call("count_if", *arguments),
                 lambda whole: typed(scalar("coalesce", whole, zero), "BIGINT"),
             )
+        case "checksum" if len(arguments) == 1:
+            return _checksum(arguments[0])
         case "approx_distinct":
             distinct = exp.Distinct(expressions=[arguments[0]])
             return call("count", distinct)
@@ -78,6 +80,14 @@ def aggregate(node: exp.Expr, context: Context) -> exp.Expr:
 
 def _count(arguments: list[exp.Expr]) -> exp.Expr:
     return call("count", *(arguments or [exp.Star()]))
+
+
+def _checksum(argument: exp.Expr) -> exp.Expr:
+    """The sum of the values' hashes, which has no order; Trino's is one of other hashes."""
+    distinct = isinstance(argument, exp.Distinct)
+    hashed = scalar("hash", argument.expressions[0] if distinct else argument)
+    total = call("sum", exp.Distinct(expressions=[hashed]) if distinct else hashed)
+    return complete(total, lambda whole: scalar("trino_checksum_bytes", whole))
 
 
 def _operand(arguments: list[exp.Expr]) -> exp.Expr:

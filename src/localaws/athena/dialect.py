@@ -22,9 +22,9 @@ from localaws.athena.failures import QueryFailed
 AGGREGATES = frozenset(
     {
         "any_value", "approx_distinct", "approx_percentile", "arbitrary", "array_agg", "avg",
-        "bitwise_and_agg", "bitwise_or_agg", "bool_and", "bool_or", "corr", "count", "count_if",
-        "covar_pop", "covar_samp", "every", "geometric_mean", "histogram", "listagg",
-        "map_agg", "max", "max_by", "min", "min_by", "regr_intercept", "regr_slope",
+        "bitwise_and_agg", "bitwise_or_agg", "bool_and", "bool_or", "checksum", "corr", "count",
+        "count_if", "covar_pop", "covar_samp", "every", "geometric_mean", "histogram",
+        "listagg", "map_agg", "max", "max_by", "min", "min_by", "regr_intercept", "regr_slope",
         "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance",
     }
 )  # fmt: skip

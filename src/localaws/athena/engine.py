@@ -57,7 +57,7 @@ NOT_EMULATED: tuple[str, ...] = (
     "A timestamp AT TIME ZONE other than UTC shows the right local time, but has no zone from "
     "there on.",
     "Timestamps keep microseconds, where Athena's have milliseconds.",
-    "approx_distinct and approx_percentile are exact.",
+    "approx_distinct and approx_percentile are exact; checksum has other values than Trino's.",
     "Regular expressions are RE2's, which has no lookaround and no backreferences.",
     "information_schema is refused; SHOW and DESCRIBE take its place.",
     "Partition projection knows enum, integer and date, by seconds up to weeks; injected is "

@@ -152,3 +152,7 @@ CREATE MACRO trino_is_json_scalar(x) AS json_type(x) NOT IN ('OBJECT', 'ARRAY');
 -- files: a whole number is digits and nothing else; what is no value of its type is refused
 CREATE MACRO trino_digits(x) AS CASE WHEN regexp_full_match(x, '[+-]?[0-9]+') THEN x END;
 CREATE MACRO trino_refuse(x, problem) AS CASE WHEN x IS NOT NULL THEN error(problem || x) END;
+
+-- aggregates: the lowest 64 bits of a sum of hashes
+CREATE MACRO trino_checksum_bytes(x) AS
+    unhex(printf('%016x', (x % 18446744073709551616::HUGEINT)::UBIGINT));
