@@ -93,7 +93,6 @@ def test_an_image_that_breaks_a_rule_is_a_refused_state() -> None:
     assert state_of(item | {"price": {"N": "0"}}, NOW) == REFUSED
     assert state_of(item, NOW) == REFUSED
     assert state_of("no image", NOW) == REFUSED
-    assert state_of(None, NOW) is None
 
 
 # ---------------------------------------------------------------------- the stream
@@ -200,6 +199,21 @@ def test_garbage_in_the_stream_is_passed_over(data: bytes) -> None:
     garbage = {"Data": data, "ApproximateArrivalTimestamp": NOW}
     changes = stream(Kinesis(s1=[([garbage, record("X", 1)], 0)]))
     assert read_to_the_end(changes) == [("X", 1)]
+
+
+def test_images_are_states_and_a_missing_one_is_unknown() -> None:
+    image = json.loads(record("X", 1)["Data"])["dynamodb"]["NewImage"]
+    known = state_of(image, NOW)
+    found = {}
+    for name in ("INSERT", "MODIFY", "REMOVE"):
+        [change] = stream(Kinesis(s1=[([record("X", 1, eventName=name)], 0)])).read()
+        found[name] = (change.before, change.after)
+    # The record has no old image, as one that was too large for the stream.
+    assert found == {
+        "INSERT": (None, known),
+        "MODIFY": (REFUSED, known),
+        "REMOVE": (REFUSED, None),
+    }
 
 
 @pytest.mark.parametrize("name", ["UPDATE", None, 3])

@@ -111,7 +111,7 @@ class ChangeStream:
             orderid = stream["Keys"][KEY_ATTRIBUTE]["S"]
             number = stream["SequenceNumber"].zfill(SEQUENCE_NUMBER_DIGITS)
             created = datetime.fromtimestamp(int(stream["ApproximateCreationDateTime"]), UTC)
-            images = {name: stream[name] for name in _IMAGES[event["eventName"]]}
+            has_old, has_new = _IMAGES[event["eventName"]]
         except (
             ValueError,
             ArithmeticError,
@@ -124,22 +124,21 @@ class ChangeStream:
         self.newest = max(created, self.newest or created)
         if not isinstance(orderid, str) or not self.wanted(orderid):
             return
-        before, after = (state_of(images.get(name), created) for name in ("OldImage", "NewImage"))
+        before = state_of(stream.get("OldImage"), created) if has_old else None
+        after = state_of(stream.get("NewImage"), created) if has_new else None
         arrived = record["ApproximateArrivalTimestamp"].timestamp()
         yield Change(orderid, number, created.timestamp(), arrived, before, after)
 
 
-_IMAGES: Final = {
-    "INSERT": ("NewImage",),
-    "MODIFY": ("OldImage", "NewImage"),
-    "REMOVE": ("OldImage",),
-}
+# Whether a change has an old image, and whether it has a new one.
+_IMAGES: Final = {"INSERT": (False, True), "MODIFY": (True, True), "REMOVE": (True, False)}
 
 
 def state_of(image: Any, at: datetime) -> State:
-    """How an order was, from its image; None is that of no order."""
-    if image is None:
-        return None
+    """How an order was, from its image; `REFUSED` if that can't be told.
+
+    A change that was too large for the stream has come without its old image.
+    """
     if not isinstance(image, dict):
         return REFUSED
     try:

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 REFUSED: Final = b""
-"""In place of the fingerprint of a state that breaks the rules, which silver never takes."""
+"""In place of the fingerprint of a state that breaks the rules, which silver never takes; and of
+one that nobody knows."""
 
 State = bytes | None
 """How an order was at some time: its fingerprint, `REFUSED`, or None if there was no such order."""
