@@ -173,3 +173,34 @@ def test_iceberg_and_json_tables_are_joined(athena: Athena) -> None:
     sql = "SELECT o.price, p.name FROM orders o JOIN people p ON p.orderid = o.id"
 
     assert athena.rows(sql)[1:] == [["2.00", "Ada"]]
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("placed", "2025-07-01 08:30:15.250000"),
+        ("max(placed)", "2025-07-01 08:30:15.250000"),
+        ("date_trunc('hour', max(placed))", "2025-07-01 08:00:00.000000"),
+        ("placed + INTERVAL '1' DAY", "2025-07-02 08:30:15.250000"),
+        ("(SELECT max(placed) FROM orders)", "2025-07-01 08:30:15.250000"),
+        ("CAST(placed AS varchar)", "2025-07-01 08:30:15.250000"),
+        ("CAST(placed AS timestamp)", "2025-07-01 08:30:15.250"),
+        ("CAST('2025-07-01 08:30:15.25' AS timestamp(6))", "2025-07-01 08:30:15.250000"),
+        ("TIMESTAMP '2025-07-01 08:30:15.25'", "2025-07-01 08:30:15.250"),
+    ],
+)
+@pytest.mark.behaviour("athena", "An Iceberg table's timestamps are shown with six digits.")
+def test_timestamps_have_microseconds(athena: Athena, expression: str, shown: str) -> None:
+    athena.run(ORDERS)
+    opened(athena).append(orders((1, "1.00", 1)))
+    athena.run("CREATE VIEW placed_orders AS SELECT id, placed FROM orders")
+
+    assert athena.rows(f"SELECT {expression} FROM orders")[1:] == [[shown]]
+    from_view = f"SELECT x FROM (SELECT {expression} AS x FROM placed_orders) UNION ALL SELECT NULL"
+    assert [shown] in athena.rows(from_view)
+
+
+def test_other_timestamps_have_milliseconds(athena: Athena) -> None:
+    athena.put("lines/1.csv", "2025-07-01 08:30:15.250\n")
+    athena.run("CREATE EXTERNAL TABLE lines (at timestamp) LOCATION 's3://lake/lines/'")
+    assert athena.rows("SELECT at FROM lines")[1:] == [["2025-07-01 08:30:15.250"]]

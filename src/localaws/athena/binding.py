@@ -17,6 +17,7 @@ from localaws.athena.dialect import HIDDEN_COLUMNS, AthenaQueries, parse, positi
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.iceberg.lake_catalog import LakeCatalog
 from localaws.athena.iceberg.time_travel import Version
+from localaws.athena.precision import PRECISE
 
 #: How a bound query calls the n-th table that it reads.
 SCAN = "__scan_"
@@ -168,6 +169,7 @@ def _resolve_table(
             if node.args.get(argument):
                 bound.set(argument, node.args[argument])
         bound.meta[COLUMNS] = {**table.schema, **HIDDEN_COLUMNS}
+        bound.meta[PRECISE] = table.precise
         node.replace(bound)
         return
     key = (of_database, node.name)

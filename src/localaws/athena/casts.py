@@ -13,13 +13,15 @@ from localaws.athena.context import Context
 from localaws.athena.dialect import EXPLICIT
 from localaws.athena.duck import call, typed
 from localaws.athena.failures import QueryFailed, not_emulated
+from localaws.athena.precision import PRECISE, is_precise
 from localaws.athena.types import decimal_shape, is_integer, spell, trino_name
 
 _WHOLE = r"\s*[+-]?[0-9]+\s*"
 _MOMENT = r"\s*[0-9]+-[0-9]+-[0-9]+( [0-9]+:[0-9]+(:[0-9]+(\.[0-9]+)?)?)?\s*"
 _DAY = r"\s*[0-9]+-[0-9]+-[0-9]+\s*"
-#: A timestamp's text has milliseconds, which is Athena's precision.
-_MILLISECONDS = "%Y-%m-%d %H:%M:%S.%g"
+#: A timestamp's text has milliseconds, unless it is one of an Iceberg table's.
+_MILLISECOND_DIGITS = 3
+_MILLISECONDS, _MICROSECONDS = "%Y-%m-%d %H:%M:%S.%g", "%Y-%m-%d %H:%M:%S.%f"
 
 
 def cast(node: exp.Expr, context: Context) -> exp.Expr:
@@ -34,7 +36,19 @@ def cast(node: exp.Expr, context: Context) -> exp.Expr:
         if node.to.this == exp.DataType.Type.CHAR:
             value = call("rpad", value, length.copy(), exp.Literal.string(" "))
     result = typed(value, target)
-    return exp.TryCast(**result.args) if isinstance(node, exp.TryCast) else result
+    if isinstance(node, exp.TryCast):
+        result = exp.TryCast(**result.args)
+    if target.startswith("TIMESTAMP"):
+        result.meta[PRECISE] = _digits(node) > _MILLISECOND_DIGITS
+    return result
+
+
+def _digits(node: exp.Cast) -> int:
+    """The digits of a second's fraction that a moment of a type, or a literal, has."""
+    if not node.meta.get(EXPLICIT) and isinstance(node.this, exp.Literal):
+        fraction = node.this.name.partition(".")[2]
+        return len(fraction) - len(fraction.lstrip("0123456789"))
+    return int(node.to.expressions[0].name) if node.to.expressions else _MILLISECOND_DIGITS
 
 
 def _target(node: exp.Cast) -> str:
@@ -80,10 +94,10 @@ def converted(value: exp.Expr, source: str, target: str) -> exp.Expr:
     if target == "VARCHAR":
         if source.endswith("]") or source.startswith(("STRUCT", "MAP", "TUPLE", "BLOB")):
             raise QueryFailed(f"TYPE_MISMATCH: Cannot cast {trino_name(source)} to varchar")
-        if source == "TIMESTAMP":
-            return call("strftime", value, exp.Literal.string(_MILLISECONDS))
-        if source == "TIMESTAMP WITH TIME ZONE":
-            return call("strftime", value, exp.Literal.string(f"{_MILLISECONDS} UTC"))
+        if source.startswith("TIMESTAMP"):
+            shown = _MICROSECONDS if is_precise(value) else _MILLISECONDS
+            zone = "" if source == "TIMESTAMP" else " UTC"
+            return call("strftime", value, exp.Literal.string(f"{shown}{zone}"))
     return value
 
 

@@ -81,6 +81,11 @@ class Table:
         return self.parameters.get("table_type", "").upper() == "ICEBERG"
 
     @property
+    def precise(self) -> frozenset[str]:
+        """The columns whose moments have microseconds, which Hive's have not."""
+        return frozenset()
+
+    @property
     def prunable(self) -> frozenset[str]:
         """The columns whose conditions decide which files are read."""
         return frozenset(key.name for key in self.partition_keys)

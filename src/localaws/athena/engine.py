@@ -56,7 +56,8 @@ NOT_EMULATED: tuple[str, ...] = (
     "Formats, units, JSON paths and replacements of regexp_replace must be literals.",
     "A timestamp AT TIME ZONE other than UTC shows the right local time, but has no zone from "
     "there on.",
-    "Timestamps keep microseconds, where Athena's have milliseconds.",
+    "Timestamps keep microseconds; on Athena only those of Iceberg tables have more than "
+    "milliseconds.",
     "approx_distinct and approx_percentile are exact; checksum has other values than Trino's.",
     "Regular expressions are RE2's, which has no lookaround and no backreferences.",
     "information_schema is refused; SHOW and DESCRIBE take its place.",

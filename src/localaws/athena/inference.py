@@ -10,6 +10,7 @@ from sqlglot.optimizer.scope import Scope
 
 from localaws.athena.binding import COLUMNS, no_such_column
 from localaws.athena.duck import failure, quoted, typed
+from localaws.athena.precision import PRECISE, PRECISE_OUTPUTS
 
 _TYPE = "duckdb_type"
 _TYPES = "duckdb_types"
@@ -27,11 +28,12 @@ class Inference:
         self._connection = connection
         self._cache = cache
         self._outputs: dict[int, dict[str, str]] = {}
+        self._precise: dict[int, dict[str, bool]] = {}
 
     def annotate(self, scope: Scope) -> None:
         """Give each column of a scope its type; the scope's sources must have been concluded."""
         for column in scope.find_all(exp.Column):
-            column.meta[_TYPE] = self._column_type(column, scope)
+            column.meta[_TYPE], column.meta[PRECISE] = self._described(column, scope)
 
     def note(self, node: exp.Expr, duckdb_type: str) -> None:
         """Give a node its type."""
@@ -42,24 +44,38 @@ class Inference:
         values = typed(exp.Null(), one), typed(exp.Null(), other)
         return self.of(exp.Coalesce(this=values[0], expressions=[values[1]]))
 
-    def _column_type(self, column: exp.Column, scope: Scope | None) -> str:
+    def _described(self, column: exp.Column, scope: Scope | None) -> tuple[str, bool]:
         while scope is not None:
             source = scope.sources.get(column.table)
             if isinstance(source, exp.Table) and column.name in source.meta[COLUMNS]:
-                return str(source.meta[COLUMNS][column.name])
+                precise = column.name in source.meta.get(PRECISE, ())
+                return str(source.meta[COLUMNS][column.name]), precise
             if isinstance(source, Scope) and column.name in self._outputs.get(id(source), {}):
-                return self._outputs[id(source)][column.name]
+                precise = self._precise[id(source)].get(column.name, False)
+                return self._outputs[id(source)][column.name], precise
             scope = scope.parent
         raise no_such_column(column)
 
-    def conclude(self, scope: Scope, names: Sequence[str], types: Sequence[str]) -> None:
+    def conclude(
+        self,
+        scope: Scope,
+        names: Sequence[str],
+        types: Sequence[str],
+        precise: Sequence[bool] = (),
+    ) -> None:
         """Note the outputs of a scope, for those that select from it."""
         self._outputs[id(scope)] = dict(zip(names, types, strict=False))
+        self._precise[id(scope)] = dict(zip(names, precise, strict=False))
         scope.expression.meta[_TYPES] = list(types)
+        scope.expression.meta[PRECISE_OUTPUTS] = list(precise)
 
     def outputs(self, scope: Scope) -> dict[str, str]:
         """What was concluded of a scope: types by column."""
         return self._outputs[id(scope)]
+
+    def precise_outputs(self, scope: Scope) -> list[bool]:
+        """Which outputs of a scope are moments with microseconds."""
+        return list(scope.expression.meta[PRECISE_OUTPUTS])
 
     def known(self, node: exp.Expr) -> str | None:
         """The type of an expression, where it shows without asking."""

@@ -19,6 +19,7 @@ import pyarrow.csv
 
 from localaws.athena.engine import Column, QueryResult
 from localaws.athena.storage import Place, Upload, read
+from localaws.athena.types import MICROSECONDS
 from localaws.athena.values import printed
 
 Row = list[str | None]
@@ -67,7 +68,10 @@ def write_csv(s3: Any, place: Place, result: QueryResult) -> tuple[int, int]:
         with pa.csv.CSVWriter(sink, schema, write_options=options) as out:
             for batch in result.reader:
                 rows += batch.num_rows
-                columns = [printed(column) for column in batch.columns]
+                columns = [
+                    printed(values, exact=column.precision == MICROSECONDS)
+                    for values, column in zip(batch.columns, result.columns, strict=True)
+                ]
                 out.write_batch(pa.record_batch(columns, schema=schema))
     return rows, upload.size
 

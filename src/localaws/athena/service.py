@@ -25,9 +25,9 @@ from localaws.service import Aws, Operation, Params, ResourceType, Service
 NOT_EMULATED = (
     "Spark: sessions, calculations, notebooks and capacity reservations",
     "Data catalogues other than AwsDataCatalog, and federated queries",
-    "Iceberg tables: CREATE TABLE, MERGE, UPDATE, DELETE, OPTIMIZE and VACUUM",
+    "Iceberg tables: ORC and Avro files, equality deletes, version 3 of the format, statistics",
     "ORC, Avro and bucketed tables as the target of CTAS, INSERT and UNLOAD",
-    "ALTER TABLE … RENAME and CHANGE COLUMN; EXPLAIN ANALYZE, and EXPLAIN other than as text",
+    "ALTER TABLE … RENAME; EXPLAIN ANALYZE, and EXPLAIN other than as text",
     "Managed query results, client-side encryption, S3 Access Grants and Identity Center",
     "The quota of active queries: 4 run at once, the others are queued",
     "The stages of GetQueryRuntimeStatistics, and CloudWatch metrics of queries",

@@ -14,6 +14,7 @@ from localaws.athena.binding import BoundQuery
 from localaws.athena.context import Context
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.inference import Inference
+from localaws.athena.precision import is_precise
 from localaws.athena.types import is_number
 
 Rule = Callable[[exp.Expr, Context], exp.Expr]
@@ -105,7 +106,8 @@ def _conclude(scope: Scope, context: Context) -> None:
             inner = scope.subquery_scopes[-1]
             outputs = types.outputs(inner)
             names = [column.name for column in expression.args["alias"].columns]
-            types.conclude(scope, names or list(outputs), list(outputs.values()))
+            precise = types.precise_outputs(inner)
+            types.conclude(scope, names or list(outputs), list(outputs.values()), precise)
         case exp.Values():
             names = [column.name for column in expression.args["alias"].columns]
             rows = [
@@ -120,12 +122,16 @@ def _conclude(scope: Scope, context: Context) -> None:
             found = [
                 _unite(index, one, other, context) for index, (one, other) in enumerate(pairs, 1)
             ]
-            types.conclude(scope, list(left), found)
+            sides = map(types.precise_outputs, scope.set_operation_scopes)
+            types.conclude(scope, list(left), found, list(map(any, zip(*sides, strict=False))))
         case exp.Select():
+            found = types.of_all(expression.selects)
+            moments = zip(expression.selects, found, strict=True)
             types.conclude(
                 scope,
                 [projection.alias_or_name for projection in expression.selects],
-                types.of_all(expression.selects),
+                found,
+                [kind.startswith("TIMESTAMP") and is_precise(node) for node, kind in moments],
             )
 
 

@@ -31,6 +31,8 @@ _RESULT_TYPES = {
     '"NULL"': ("unknown", 0, 0),
     "HUGEINT": ("decimal", 38, 0),
 }
+#: The precision of a timestamp(6).
+MICROSECONDS = 6
 _NESTED = {"MAP": "map", "STRUCT": "row", "TUPLE": "row"}
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")

@@ -23,8 +23,12 @@ _PLAIN_SCALE = 6
 _MICROS = 1000
 
 
-def printed(array: pa.Array) -> pa.Array:
-    """A column as text; NULL stays NULL."""
+def printed(array: pa.Array, *, exact: bool = False) -> pa.Array:
+    """A column as text; NULL stays NULL.
+
+    Args:
+        exact: print the moments of a timestamp(6) with all its digits.
+    """
     kind = array.type
     if pa.types.is_dictionary(kind):
         return printed(array.dictionary_decode())
@@ -33,13 +37,13 @@ def printed(array: pa.Array) -> pa.Array:
     if pa.types.is_float64(kind) or pa.types.is_float32(kind):
         return _printed_floats(array)
     if pa.types.is_timestamp(kind) and kind.tz is None:
-        return _printed_timestamps(array)
+        return _printed_timestamps(array, exact)
     plain_decimal = pa.types.is_decimal(kind) and kind.scale <= _PLAIN_SCALE
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_date(kind):
         return array.cast(pa.string())
     if plain_decimal or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return array.cast(pa.string())
-    text = _printer(kind)
+    text = _print_microseconds if exact else _printer(kind)
     return pa.array([None if v is None else text(v) for v in array.to_pylist()], pa.string())
 
 
@@ -57,11 +61,13 @@ def _printed_floats(array: pa.Array) -> pa.Array:
     return pc.if_else(whole, pc.binary_join_element_wise(digits, ".0", ""), digits)
 
 
-def _printed_timestamps(array: pa.Array) -> pa.Array:
+def _printed_timestamps(array: pa.Array, exact: bool) -> pa.Array:
     """Milliseconds, unless a value has more digits; none for a type that has none.
 
     DuckDB knows one precision, microseconds, for what is timestamp(3) and timestamp(6) in Athena.
     """
+    if exact:
+        return array.cast(pa.timestamp("us")).cast(pa.string())
     if array.type.unit in ("s", "ms"):
         return array.cast(pa.string())
     micros = array.cast(pa.timestamp("us"), safe=False)
@@ -141,8 +147,13 @@ def _nullable(kind: pa.DataType) -> Callable[[Any], str]:
     return lambda value: "null" if value is None else text(value)
 
 
-def _print_timestamp(value: Any) -> str:
-    digits = "milliseconds" if value.microsecond % _MICROS == 0 else "microseconds"
+def _print_microseconds(value: Any) -> str:
+    return _print_timestamp(value, "microseconds")
+
+
+def _print_timestamp(value: Any, digits: str | None = None) -> str:
+    if digits is None:
+        digits = "milliseconds" if value.microsecond % _MICROS == 0 else "microseconds"
     text = str(value.replace(tzinfo=None).isoformat(sep=" ", timespec=digits))
     return f"{text} {value.tzinfo}" if value.tzinfo else text
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from localaws.athena import duck
 from localaws.athena.catalog import Table
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.failures import QueryCancelled
-from localaws.athena.types import Column, result_column
+from localaws.athena.precision import precise_columns
+from localaws.athena.types import MICROSECONDS, Column, result_column
 
 _BATCH_ROWS = 50_000
 
@@ -37,6 +39,15 @@ class QueryResult:
     columns: list[Column]
     reader: pa.RecordBatchReader
     scanned_bytes: int
+
+
+def _precise(columns: list[Column], precise: Sequence[bool]) -> list[Column]:
+    """The columns, those that are moments with microseconds so described."""
+    padded = itertools.chain(precise, itertools.repeat(False))
+    return [
+        replace(column, precision=MICROSECONDS) if exact else column
+        for column, exact in zip(columns, padded, strict=False)
+    ]
 
 
 class Work:
@@ -78,6 +89,7 @@ class Work:
             rows = self.connection.sql(duck.to_sql(tree))
             kinds = [str(kind) for kind in rows.types]
             columns = [result_column(n, k) for n, k in zip(names, kinds, strict=True)]
+            columns = _precise(columns, precise_columns(tree))
             batches = rows.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             raise duck.failure(error, self.origins) from error

@@ -33,6 +33,11 @@ class IcebergTable(Table):
     io: FileIO
 
     @property
+    def precise(self) -> frozenset[str]:
+        """All moments of Iceberg's have microseconds."""
+        return frozenset(c.name for c in self.columns if c.duckdb_type.startswith("TIMESTAMP"))
+
+    @property
     def prunable(self) -> frozenset[str]:
         """Every column: each data file tells in which bounds its values are."""
         return frozenset(column.name for column in self.columns)
