@@ -132,6 +132,17 @@ def test_a_category_that_adding_up_makes_worse_is_seasonal_naive() -> None:
     np.testing.assert_allclose(found.projected[:, 3], 200)
 
 
+def test_a_total_that_adding_up_makes_worse_makes_all_seasonal_naive() -> None:
+    past = replace(backtest(best_is(AVERAGE, good=4, bad=5), lambda _: 500.0), categories=())
+    past.products[NAIVE, :, 1] = 200 - past.products[NAIVE, :, 0]
+    past.products[NAIVE, :, 2] = 102
+    past.products[AVERAGE, :, 1] = past.products[AVERAGE, :, 0]
+    past.total[NAIVE] = 1000
+    found = choose(past, ORIGINS)
+    assert found.models == (*("seasonal naive",) * 3, SUM_OF_PRODUCTS)
+    np.testing.assert_allclose(found.projected[:, -1], 302)
+
+
 def test_a_young_series_comes_on_top_of_the_others() -> None:
     past = backtest(best_is(AVERAGE, good=1), best_is(3, good=1))
     old_enough = past.old_enough.copy()

@@ -89,7 +89,8 @@ def test_the_days_after_a_gap_are_the_history() -> None:
 
 
 def test_days_before_the_first_sale_are_no_history() -> None:
-    late = np.concatenate([np.zeros(37), poisson(83, 5, seed=1) + 1])
+    late = np.concatenate([np.zeros(37), poisson(84, 5, seed=1) + 1])
+    assert sales_history(shop({"Pen": late[1:]}), days(120), 100).days[0] == day(36)
     with pytest.raises(NotEnoughHistory, match="has 83: nothing was sold before that"):
         sales_history(shop({"Pen": late}), days(120), 100)
 
@@ -127,15 +128,16 @@ def test_every_sale_is_in_one_series_and_every_other_product_has_a_reason() -> N
     zeros = np.zeros
     courses = {
         "Pen": poisson(100, 9, seed=1),
-        "Ink": poisson(100, 5, seed=2),
+        "Ink": poisson(100, 2, seed=2),
         "Nib": poisson(100, 1, seed=3),
         "New": np.concatenate([zeros(87), poisson(13, 9, seed=4) + 1]),
+        "Known": np.concatenate([zeros(86), poisson(14, 12, seed=6) + 1]),
         "Gone": np.concatenate([poisson(44, 9, seed=5) + 1, zeros(56)]),
     }
     sales = shop(courses, category=lambda name: "new things" if name == "New" else "writing")
     history = sales_history(sales, days(100), most_products=2)
     assert [(series.name, series.category) for series in history.series] == [
-        ("Ink", "writing"),
+        ("Known", "writing"),
         ("Pen", "writing"),
         ("(other: new things)", "new things"),
         ("(other: writing)", "writing"),
@@ -143,9 +145,11 @@ def test_every_sale_is_in_one_series_and_every_other_product_has_a_reason() -> N
     assert {each.product_name: each.reason for each in history.not_projected} == {
         "Gone": "not sold for 56 days, since 2025-02-18",
         "New": "first sold on 2025-04-03: needs 14 days since then, has 13",
+        "Ink": "is not among the 2 products that sell most",
         "Nib": "is not among the 2 products that sell most",
     }
     assert [each.within for each in history.not_projected] == [
+        "(other: writing)",
         "(other: writing)",
         "(other: new things)",
         "(other: writing)",

@@ -19,8 +19,9 @@ def past(weeks: int, projected: Floats, errors: Floats) -> tuple[Backtest, Choic
     origins = 28 + WEEK * np.arange(weeks + 1)
     shape = (weeks + 1, SERIES, HORIZON)
     projected = np.broadcast_to(projected, shape)
-    actual = projected + errors
     known = origins[:, None] + np.arange(HORIZON) < origins[-1]
+    # What isn't known yet must have no say.
+    actual = np.where(known[:, None, :], projected + errors, 1e9)
     backtest = Backtest(
         origins=origins,
         products=np.empty((0, *shape)),
