@@ -163,7 +163,7 @@ class CheckRowsOperator(LakeCheckOperator):
         set_aside_rows: str = "sql/gate/set_aside_rows.sql",
         **kwargs: Any,
     ) -> None:
-        super().__init__(sql=sql, min_threshold=0, max_threshold=0, **kwargs)
+        super().__init__(sql=sql, min_threshold=0, max_threshold=0, multiple_outputs=True, **kwargs)
         self.bucket = bucket
         self.name_rows = name_rows
         self.set_aside_rows = set_aside_rows

@@ -72,7 +72,7 @@ class ReadWatermarkOperator(AthenaStatementOperator):
     """Reads how far silver has come: `newest` and `complete_until`, ISO 8601 or None."""
 
     def __init__(self, *, query: str = "sql/silver/read_watermark.sql", **kwargs: Any) -> None:
-        super().__init__(query=query, **kwargs)
+        super().__init__(query=query, multiple_outputs=True, **kwargs)
 
     def execute(self, context: Context) -> dict[str, str | None]:
         """Query, and read the row."""
