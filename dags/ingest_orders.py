@@ -4,8 +4,7 @@
 Makes what was written queryable: waits until Firehose has delivered it to S3 (deferred), has the
 crawler look at it, holds the changelog's table to the declared columns, checks what came and merges
 it into silver: the Iceberg table `orders`, one row per order. `orders_current` is the view of those
-that exist. If the writers announced how many changes there are, they are compared with what
-arrived.
+that exist. If the writers announced how many changes there are, they are compared with what came.
 
 **Checks:** `pass_gate` records the outcome of every check in the table `check_results`. If one that
 blocks has failed, it fails, names the rows or objects, and nothing is merged; a row that breaks a
@@ -13,12 +12,11 @@ rule is left out once a run was given `set_aside`. A warning is recorded and log
 
 Only the changelog's partitions that have new objects are read. How far silver has come stands in
 the table `merges`; a merge that didn't finish has no row there, and is done again by the next run.
+`reconcile_orders` compares silver with the table, order by order (a sample, unless told otherwise), and
+fails with the names of the orders that differ, unless they are just being changed.
 
 **When:** after every `orders_written`, and every 15 minutes for whatever else writes. A scheduled
-run that finds nothing new ends there, skipped. By hand: it waits for what was written before it
-began.
-A day in `since` has everything merged again that arrived from that day on, which changes nothing
-that was right.
+run that finds nothing new ends there, skipped. One by hand waits for what was written before it.
 **Waits:** for the delivery and for the crawl, 30 minutes each; the sensor's page says when
 something counts as delivered.
 **Assets:** emits `orders`, with the time of the newest object that was merged.
@@ -36,12 +34,14 @@ from salesflow_airflow.deployment import read_outputs
 from salesflow_airflow.gate import gate_params, quality_gate
 from salesflow_airflow.operators.athena import CompareCountsOperator
 from salesflow_airflow.operators.crawl import CrawlOperator
+from salesflow_airflow.operators.reconcile import ReconcileOperator, reconcile_param
 from salesflow_airflow.operators.silver import (
     DeclareTablesOperator,
     MergeOrdersOperator,
     ReadWatermarkOperator,
     RecordMergeOperator,
 )
+from salesflow_airflow.quarantine import judge_quarantine
 from salesflow_airflow.sensors.delivery import DeliverySensor
 from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
@@ -71,6 +71,7 @@ from salesflow_airflow.tables import MACROS, TABLES, VIEWS
             description="A day of arrival (YYYY-MM-DD, UTC) from which on everything is merged "
             "again; by default only what is new",
         ),
+        "reconcile": reconcile_param(),
         **gate_params(),
     },
 )
@@ -107,11 +108,13 @@ def ingest_orders() -> None:
     record_merge = RecordMergeOperator(
         task_id="record_merge", merged=merge_orders.output, **of_delivery
     )
+    reconcile = ReconcileOperator(task_id="reconcile_orders", outputs=outputs)
     announced = announce_orders.override(outlets=[ORDERS])(delivery.output)
 
     declare_tables >> watermark >> delivery >> crawl >> declared
+    delivery >> judge_quarantine(outputs, delivery.output)
     declared >> [gate, count_changes] >> merge_orders
-    merge_orders >> record_merge >> announced
+    merge_orders >> record_merge >> reconcile >> announced
 
 
 ingest_orders()

@@ -34,7 +34,7 @@ class ReconcileOperator(BaseOperator):
 
     Args:
         outputs: those of the deployment's stacks.
-        mode: one of the `MODES`.
+        mode: one of the `MODES`; by default what the run was told.
         sample: about how many orders to compare in a sample.
     """
 
@@ -44,7 +44,7 @@ class ReconcileOperator(BaseOperator):
         self,
         *,
         outputs: dict[str, str],
-        mode: str = "sample",
+        mode: str = "{{ params.reconcile }}",
         sample: int | str = 500,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
