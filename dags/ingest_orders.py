@@ -12,8 +12,8 @@ rule is left out once a run was given `set_aside`. A warning is recorded and log
 
 Only the changelog's partitions that have new objects are read. How far silver has come stands in
 the table `merges`; a merge that didn't finish has no row there, and is done again by the next run.
-`reconcile_orders` compares silver with the table, order by order (a sample, unless told otherwise), and
-fails with the names of the orders that differ, unless they are just being changed.
+`reconcile_orders` compares silver with the table, order by order (a sample, unless told otherwise),
+and fails with the names of the orders that differ, unless they are just being changed.
 
 **When:** after every `orders_written`, and every 15 minutes for whatever else writes. A scheduled
 run that finds nothing new ends there, skipped. One by hand waits for what was written before it.
