@@ -95,6 +95,15 @@ def test_it_waits_for_the_latest_of_all_announced_writes(
     assert arguments["kept"]["changes"] == 100
 
 
+def test_redriven_changes_are_waited_for_but_not_counted(
+    wait: Callable[..., dict[str, Any]],
+) -> None:
+    redriven = written("10:05", "10:20", 70) | {"redriven": True}
+    arguments = wait(context([redriven, written("10:00", "10:10", 30)]))
+    assert arguments["written_until"] == "2026-03-04T10:20:00+00:00"
+    assert arguments["kept"]["changes"] is None
+
+
 def test_the_stream_says_how_long_the_quiet_time_is(wait: Callable[..., dict[str, Any]]) -> None:
     arguments = wait(context())
     assert (arguments["intervals"], arguments["margin"]) == (80, 20)

@@ -184,8 +184,10 @@ class DeliverySensor(BaseSensorOperator):
         ]
         if not extras:
             return None
+        # What was redriven was changed before, and can't be told from other changes of that time.
+        redriven = any(extra.get("redriven") for extra in extras)
         return Announcement(
             written_from=min(extra["written_from"] for extra in extras),
             written_until=max(extra["written_until"] for extra in extras),
-            changes=sum(extra["changes"] for extra in extras),
+            changes=None if redriven else sum(extra["changes"] for extra in extras),
         )
