@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import athena, chain, silver, transform
+from bench import athena, chain, projection, silver, transform
 from bench.measurement import Measurement
 from salesflow.local import ROOT
 
@@ -22,6 +22,7 @@ SUITES: dict[str, Callable[[], list[Measurement]]] = {
     "chain": chain.measure,
     "athena": athena.measure,
     "silver": silver.measure,
+    "projection": projection.measure,
 }
 
 console = Console(highlight=False)
