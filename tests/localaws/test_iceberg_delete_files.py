@@ -260,3 +260,48 @@ def test_missing_metadata(athena: Athena) -> None:
     assert athena.failure("SELECT * FROM orders") == (
         "ICEBERG_MISSING_METADATA: Metadata not found in metadata location for table sales.orders"
     )
+
+
+@pytest.mark.behaviour(
+    "athena", "UPDATE, DELETE and MERGE leave out rows that delete files have taken out before."
+)
+def test_deleted_rows_do_not_come_back(athena: Athena) -> None:
+    opened(athena).append(orders(1, 1, 2, 3))
+    opened(athena).append(orders(2, 4, 5))
+    first, second = data_files(athena)
+    day = (date(2025, 7, 1) - date(1970, 1, 1)).days
+    commit_deletes(athena, [(first, 0)], day)
+    commit_deletes(athena, [(second, 1)], day + 1)
+
+    assert athena.answer("UPDATE orders SET note = 'x' WHERE id <> 2")["UpdateCount"] == 2
+    assert ids(athena) == [2, 3, 4]
+    assert ids(athena, "note = 'x'") == [3, 4]
+
+    opened(athena).append(orders(2, 6))
+    commit_deletes(athena, [(data_files(athena)[1], 0)], day + 1)
+    deleted = athena.answer("DELETE FROM orders WHERE order_date = DATE '2025-07-02'")
+    assert deleted["UpdateCount"] == 1
+    assert ids(athena) == [2, 3]
+
+
+@pytest.mark.behaviour(
+    "athena",
+    "OPTIMIZE writes files anew that have optimize_rewrite_delete_file_threshold delete files (2) "
+    "or more.",
+)
+def test_optimizing_does_away_with_delete_files(athena: Athena) -> None:
+    opened(athena).append(orders(1, 1, 2, 3))
+    opened(athena).append(orders(2, 4, 5))
+    first, second = data_files(athena)
+    day = (date(2025, 7, 1) - date(1970, 1, 1)).days
+    commit_deletes(athena, [(first, 0)], day)
+    commit_deletes(athena, [(first, 1)], day)
+    commit_deletes(athena, [(second, 1)], day + 1)
+
+    athena.run("OPTIMIZE orders REWRITE DATA USING BIN_PACK")
+
+    assert ids(athena) == [3, 4]
+    tasks = {task.file.file_path: task for task in opened(athena).scan().plan_files()}
+    assert first not in tasks
+    assert len(tasks[second].delete_files) == 1
+    assert sum(len(task.delete_files) for task in tasks.values()) == 1
