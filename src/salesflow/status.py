@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX
+from salesflow.live import LiveTotals
 
 Connect = Callable[[str], Any]
 """Makes the client of an AWS service."""
@@ -53,6 +54,7 @@ def hops(
     metrics = _Metrics(connect("cloudwatch"), now - window, now)
     yield _table(connect("dynamodb"), outputs["OrdersTableName"])
     yield _pipe(connect, outputs, metrics)
+    yield _live_totals(connect, outputs, now, window)
     yield _delivery_stream(connect("firehose"), outputs["DeliveryStreamName"], metrics)
     rows, errors = _objects(connect("s3"), outputs["LakeBucketName"])
     yield _bronze(rows, errors, now)
@@ -96,6 +98,29 @@ def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Ho
     )["Attributes"]["ApproximateNumberOfMessages"]
     state = connect("pipes").describe_pipe(Name=name)["CurrentState"]
     return Hop("records in the pipe", came=came, failed=int(dead), note=state)
+
+
+def _live_totals(
+    connect: Connect, outputs: Mapping[str, str], now: datetime, window: timedelta
+) -> Hop:
+    totals = LiveTotals(connect("dynamodb"), outputs["LiveTotalsName"])
+    # Minutes of a day at most: as many as a page holds.
+    look = totals.minutes if window <= timedelta(days=1) else totals.hours
+    counted = sum(period.figures.changes for period in look(now - window, now))
+    _, latest = totals.latest(limit=1)
+    failures = connect("sqs").get_queue_attributes(
+        QueueUrl=outputs["LiveFailureQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]["ApproximateNumberOfMessages"]
+    mappings = connect("lambda").list_event_source_mappings(
+        FunctionName=outputs["AggregateFunctionName"]
+    )["EventSourceMappings"]
+    return Hop(
+        "changes counted live",
+        went=counted,
+        failed=int(failures),
+        age=(now - latest[0].arrived).total_seconds() if latest else None,
+        note=", ".join(mapping["State"] for mapping in mappings),
+    )
 
 
 def _delivery_stream(firehose: Any, name: str, metrics: _Metrics) -> Hop:

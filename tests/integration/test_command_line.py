@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import random
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,34 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline_runs import Pipeline
-from salesflow.local import aws_environment
+from shell import Shell
 
 QUICK = {"buffer_interval_seconds": 1, "transform_buffer_interval_seconds": 0}
 MAP = ["orderid=Id", "product_name=Product", "quantity=Qty", "price=UnitPrice"]
-
-
-class Shell:
-    """Runs ``salesflow`` as a process, as a shell does."""
-
-    def __init__(self, endpoint_url: str | None) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = clean | (aws_environment(endpoint_url) if endpoint_url else {})
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(Path(sys.prefix, "bin", "salesflow")), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        done = self("query", "--format", "json", sql)
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +103,7 @@ def test_the_status_names_every_hop(replayed: Any, shell: Shell) -> None:
     for hop in (
         "orders",
         "records in the pipe",
+        "changes counted live",
         "records in Firehose",
         "objects in S3",
         "objects crawled",
