@@ -10,10 +10,9 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX, Pace, listing
+from salesflow.deliveries import BRONZE_PREFIX
 from salesflow.numbers import NotANumber, parse_decimal
 from salesflow.schema import CHANGELOG_COLUMNS, PRICE_TYPE, PRICE_WHOLE_DIGITS
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-_GZIP: Final = b"\x1f\x8b"
 # What GetTable and GetPartition answer beyond what UpdateTable and UpdatePartition take.
 _TABLE_INPUT: Final = frozenset(
     {
@@ -137,25 +135,6 @@ def _declare_in_partitions(
 
 def _types(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(column["Name"], column.get("Type", "")) for column in columns]
-
-
-def quarantined(
-    client: S3Client, bucket: str, pace: Pace, *, since: datetime, until: datetime
-) -> Iterator[dict[str, Any]]:
-    """The failed records that arrived at the delivery stream between two times, as it noted them.
-
-    https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
-    """
-    [request] = [r for r in listing(bucket, since, pace) if r["Prefix"] == ERROR_PREFIX]
-    first = since.timestamp() * 1000
-    last = (until.timestamp() + pace.margin) * 1000
-    for page in client.get_paginator("list_objects_v2").paginate(**request):  # type: ignore[arg-type]
-        for entry in page.get("Contents", []):
-            body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-            text = gzip.decompress(body) if body.startswith(_GZIP) else body
-            for record in map(json.loads, text.splitlines()):
-                if first <= record["arrivalTimestamp"] <= last:
-                    yield record
 
 
 def unreadable_objects(

@@ -15,11 +15,11 @@ import gzip
 import json
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from salesflow.deliveries import ERROR_PREFIX
+from salesflow.deliveries import ERROR_PREFIX, Pace, listing
 from salesflow.transform import transform_batch
 
 if TYPE_CHECKING:
@@ -67,6 +67,20 @@ def failures_in(client: S3Client, bucket: str, key: str) -> Iterator[Failure]:
     body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     text = gzip.decompress(body) if body.startswith(_GZIP) else body
     yield from map(json.loads, text.splitlines())
+
+
+def failures_between(
+    client: S3Client, bucket: str, pace: Pace, *, since: datetime, until: datetime
+) -> Iterator[Failure]:
+    """The failures of records that arrived at the delivery stream between two times."""
+    [request] = [r for r in listing(bucket, since, pace) if r["Prefix"] == ERROR_PREFIX]
+    first = since.timestamp() * 1000
+    last = (until.timestamp() + pace.margin) * 1000
+    for page in client.get_paginator("list_objects_v2").paginate(**request):  # type: ignore[arg-type]
+        for entry in page.get("Contents", []):
+            for failure in failures_in(client, bucket, entry["Key"]):
+                if first <= failure["arrivalTimestamp"] <= last:
+                    yield failure
 
 
 def judge_new(client: S3Client, bucket: str, first_day: date | None = None) -> int:

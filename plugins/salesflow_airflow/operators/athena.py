@@ -10,9 +10,9 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 
-from salesflow.bronze import quarantined
 from salesflow.deliveries import pace_of
 from salesflow.merges import partition_condition
+from salesflow.quarantine import failures_between
 from salesflow.reports import report_key, request_token, store_result
 from salesflow_airflow.deployment import connect
 
@@ -137,7 +137,7 @@ class CompareCountsOperator(DeliveryQueryOperator):
         description = connect("firehose", self.aws_conn_id).describe_delivery_stream(
             DeliveryStreamName=self.stream
         )["DeliveryStreamDescription"]
-        failed = quarantined(
+        failed = failures_between(
             connect("s3", self.aws_conn_id),
             self.bucket,
             pace_of(description),
