@@ -50,9 +50,14 @@ def split(
     groups = keyed.group_by(names, use_threads=False).aggregate([(_ROW, "list")])
     keys = zip(*(groups.column(name).to_pylist() for name in names), strict=True)
     for number, values in enumerate(keys):
-        indices = groups.column(f"{_ROW}_list")[number].values
-        alone = len(groups) == 1
-        yield Record(*values), batch if alone else batch.take(indices)
+        yield Record(*values), _taken(batch, groups.column(f"{_ROW}_list")[number].values)
+
+
+def _taken(batch: pa.RecordBatch, numbers: pa.Array) -> pa.RecordBatch:
+    """Some rows, given in their order; rows that lie together needn't be copied."""
+    first, count = numbers[0].as_py(), len(numbers)
+    together = numbers[-1].as_py() - first + 1 == count
+    return batch.slice(first, count) if together else batch.take(numbers)
 
 
 def _transformed(batch: pa.RecordBatch, schema: Schema, field: PartitionField) -> pa.Array:
