@@ -98,6 +98,7 @@ class OrderState:
     Attributes:
         version: how often it was written; 0 if it never was.
         seen: the numbers of the changes that are merged, the newest `REMEMBERED`.
+        refused: those of them that were refused.
         floor: no number up to this one is unknown.
         newest: the number of the change that says what the order is; 0 if none does.
         first_changed: when it changed first, epoch seconds.
@@ -107,6 +108,7 @@ class OrderState:
 
     version: int = 0
     seen: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
     floor: int = 0
     newest: int = 0
     first_changed: int | None = None
@@ -114,16 +116,22 @@ class OrderState:
     sale: Sale | None = None
 
     def knows(self, change: Change) -> bool:
-        """Whether a change is merged already."""
+        """Whether a change is merged already. One that was refused and isn't any more, since it was
+        redriven when the rules were mended, is news."""
+        if change.number in self.refused:
+            return change.refused is not None
         return change.number in self.seen or change.number <= self.floor
 
     def merged(self, change: Change) -> "OrderState":
         """The state with a change that it doesn't know."""
         numbers = sorted(self.seen | {change.number})
-        forgotten = numbers[:-REMEMBERED]
+        seen, forgotten = frozenset(numbers[-REMEMBERED:]), numbers[:-REMEMBERED]
+        this = {change.number}
+        refused = self.refused - this if change.refused is None else self.refused | this
         state = replace(
             self,
-            seen=frozenset(numbers[-REMEMBERED:]),
+            seen=seen,
+            refused=refused & seen,
             floor=max([self.floor, *forgotten]),
             last_changed=max(self.last_changed, change.at),
         )

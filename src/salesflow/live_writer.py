@@ -203,6 +203,8 @@ def item_of(orderid: str, state: OrderState) -> Item:
         "newest": {"S": str(state.newest)},
         "last_changed": _n(state.last_changed),
     }
+    if state.refused:
+        item["refused"] = {"S": " ".join(map(str, sorted(state.refused)))}
     if state.first_changed is not None:
         item["first_changed"] = _n(state.first_changed)
     if state.sale is not None:
@@ -227,6 +229,9 @@ def state_of(item: Mapping[str, Any]) -> OrderState:
     def number(name: str) -> int | None:
         return int(item[name]["N"]) if name in item else None
 
+    def numbers(name: str) -> frozenset[int]:
+        return frozenset(map(int, item[name]["S"].split())) if name in item else frozenset()
+
     sale = None
     if "product" in item:
         category = item["category"]["S"] if "category" in item else None
@@ -239,7 +244,8 @@ def state_of(item: Mapping[str, Any]) -> OrderState:
         )
     return OrderState(
         version=int(item["version"]["N"]),
-        seen=frozenset(map(int, item["seen"]["S"].split())),
+        seen=numbers("seen"),
+        refused=numbers("refused"),
         floor=int(item["floor"]["S"]),
         newest=int(item["newest"]["S"]),
         first_changed=number("first_changed"),

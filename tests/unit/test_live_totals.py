@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -262,6 +262,17 @@ def test_after_a_refused_change_an_older_one_still_counts(table: Table) -> None:
     table.count(change(number=3, event_type="MODIFY", quantity=0))
     table.count(change(number=2, event_type="MODIFY", quantity=4))
     assert table.of(MINUTES)["2026-03-01T13:40"]["units"] == 4
+
+
+def test_a_change_that_is_redriven_when_the_rules_were_mended_counts(table: Table) -> None:
+    good = change(number=2, event_type="MODIFY", quantity=4)
+    bad = replace(good, event_type="refused", sale=None, refused="a rule that was wrong")
+    table.count(change(), bad)
+    table.count(good, good, bad)
+    minutes = table.of(MINUTES)
+    assert minutes["2026-03-01T13:40"]["units"] == 4
+    assert minutes["2026-03-01T13:45"] == {"inserted": 1, "modified": 1, "refused": 1}
+    assert table.states["1"].refused == frozenset()
 
 
 def test_a_change_from_the_future_is_refused_now(table: Table) -> None:
