@@ -248,3 +248,23 @@ def test_a_failed_insert_leaves_no_files(athena: Athena, monkeypatch: pytest.Mon
     assert athena.keys("tables/orders/data/") == []
     athena.run(sql)
     assert len(iceberg.rows(athena)) == 4
+
+
+@pytest.mark.behaviour(
+    "athena", "Manifests are brought together when there are commit.manifest.min-count-to-merge."
+)
+def test_manifests_do_not_pile_up(athena: Athena) -> None:
+    iceberg.create(athena, properties={"commit.manifest.min-count-to-merge": "4"})
+    for number in range(9):
+        athena.run(f"INSERT INTO orders (quantity) VALUES ({number})")
+        if number % 3 == 2:
+            athena.run(f"DELETE FROM orders WHERE quantity = {number - 1}")
+
+    table = iceberg.opened(athena)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    assert len(snapshot.manifests(table.io)) <= 4
+    assert sorted(row[2] for row in iceberg.rows(athena)) == [0, 2, 3, 5, 6, 8]
+    early = table.metadata.snapshots[5]
+    then = table.scan(snapshot_id=early.snapshot_id).to_arrow().column("quantity").to_pylist()
+    assert sorted(then) == [0, 2, 3, 4]

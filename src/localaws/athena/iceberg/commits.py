@@ -13,11 +13,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.exceptions import ValidationException
-from pyiceberg.manifest import DataFile
-from pyiceberg.table import Table, Transaction
+from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile
+from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.snapshots import IsolationLevel, Operation, Summary
 from pyiceberg.table.update import AddSnapshotUpdate, UpdatesAndRequirements
-from pyiceberg.table.update.snapshot import _OverwriteFiles
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 from pyiceberg.table.update.validate import _added_data_files
 from pyiceberg.utils.datetime import datetime_to_millis
 
@@ -27,6 +27,7 @@ from localaws.athena.iceberg.tables import translated
 #: Whether rows of a file could be among those that a statement asks for.
 MayMatch = Callable[[DataFile], bool]
 _SERVER_FAULT = 500
+_P = TableProperties
 
 
 class CommitUnknown(QueryFailed):
@@ -122,6 +123,23 @@ class _ReplaceFiles(_OverwriteFiles):
             for update in updates
         )
         return dated, requirements
+
+    def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        """Bring small manifests together when there are many, as Iceberg does by default."""
+        properties = self._transaction.table_metadata.properties
+
+        def number(name: str, default: int) -> int:
+            return int(properties.get(name, default))
+
+        merging = _ManifestMergeManager(
+            number(_P.MANIFEST_TARGET_SIZE_BYTES, _P.MANIFEST_TARGET_SIZE_BYTES_DEFAULT),
+            number(_P.MANIFEST_MIN_MERGE_COUNT, _P.MANIFEST_MIN_MERGE_COUNT_DEFAULT),
+            True,
+            self,
+        )
+        data = [one for one in manifests if one.content == ManifestContent.DATA]
+        others = [one for one in manifests if one.content != ManifestContent.DATA]
+        return merging.merge_manifests(data) + others
 
     def forget(self) -> None:
         """Remove the manifests of a commit that did not come about."""
