@@ -107,15 +107,16 @@ def compact(query: Query, table: str) -> Compaction:
 
 
 def checksum_statement(table: str, columns: Sequence[str], snapshot: str | None) -> str:
-    """The statement that counts the rows of a snapshot and sums up their digests.
+    """The statement that counts the rows of a snapshot, and takes a checksum of all of them.
 
-    The sum is the same in whatever order the rows are, and another if one changes, is missing or
-    stands there twice.
+    It is the same in whatever order the rows are, and another if one changes, is missing or stands
+    there twice. https://trino.io/docs/current/functions/aggregate.html#checksum
     """
-    values = ", ".join(f'coalesce(CAST("{name}" AS varchar), chr(30))' for name in columns)
-    digest = f"substr(to_hex(md5(to_utf8(concat_ws(chr(31), {values})))), 1, 15)"
-    total = f"sum(CAST(from_base({digest}, 16) AS decimal(38, 0)))"
-    return f'SELECT count(*), {total}\nFROM "{table}" FOR VERSION AS OF {snapshot}'
+    values = ", ".join(f'"{name}"' for name in columns)
+    return (
+        f"SELECT count(*), to_hex(checksum(ROW({values})))\n"
+        f'FROM "{table}" FOR VERSION AS OF {snapshot}'
+    )
 
 
 def _columns(query: Query, table: str, snapshot: str | None) -> list[str]:
