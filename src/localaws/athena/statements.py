@@ -84,7 +84,7 @@ class ChangeRows(Statement):
     """MERGE, UPDATE or DELETE, which only Iceberg tables know."""
 
     type = "DML"
-    result = "{id}.csv"
+    result = "{id}"
     verb: str
     name: Name
     sql: str

@@ -23,7 +23,7 @@ from localaws.athena.iceberg.change_plan import ChangePlan, plan
 from localaws.athena.iceberg.clauses import read
 from localaws.athena.iceberg.commits import commit
 from localaws.athena.iceberg.data_files import TableFiles
-from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes
+from localaws.athena.iceberg.file_rows import FILE, PLACE, bytes_read
 from localaws.athena.iceberg.key_bounds import keys_of
 from localaws.athena.iceberg.lake_catalog import at_snapshot
 from localaws.athena.iceberg.reading import IcebergScan
@@ -92,7 +92,8 @@ class _Rows:
         targets = self._targets()
         found = targets.tasks()
         dropped = self._dropped(targets, found)
-        tasks = [task for task in found if task not in dropped]
+        whole = {task.file.file_path for task in dropped}
+        tasks = [task for task in found if task.file.file_path not in whole]
         self._find(tasks)
         rewritten, emptied = self._changed_files(tasks)
         removed = [task.file for task in (*dropped, *emptied, *rewritten.values())]
@@ -110,8 +111,7 @@ class _Rows:
                     added=written,
                     removed=removed,
                     may_match=targets.may_match,
-                    now=run.now,
-                    decide=run.decide,
+                    run=run,
                 )
         uris = [file.file_path for file in written]
         return Outcome([COUNT_COLUMN], None, (verb, changed), uris)
@@ -207,8 +207,8 @@ class _Rows:
                 files.write(batch)
 
     def _count_scanned(self, tasks: Sequence[FileScanTask], columns: frozenset[str]) -> None:
-        sizes = (column_bytes(task.file, self._schema, columns) for task in tasks)
-        self._run.count_scanned(sum(sizes))
+        files = (task.file for task in tasks)
+        self._run.count_scanned(bytes_read(files, self._schema, columns))
 
     def _do(self, sql: str) -> None:
         self._work.execute(sql).fetchall()

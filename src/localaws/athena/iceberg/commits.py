@@ -8,7 +8,6 @@ the new state of the table, and fails if what he read or replaces has changed me
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,6 +22,7 @@ from pyiceberg.utils.datetime import datetime_to_millis
 
 from localaws.athena.failures import QueryFailed
 from localaws.athena.iceberg.tables import translated
+from localaws.athena.run import Run
 
 #: Whether rows of a file could be among those that a statement asks for.
 MayMatch = Callable[[DataFile], bool]
@@ -41,8 +41,7 @@ def commit(
     added: Sequence[DataFile] = (),
     removed: Sequence[DataFile] = (),
     may_match: MayMatch | None = None,
-    now: datetime,
-    decide: Callable[[], None],
+    run: Run,
 ) -> None:
     """Make a snapshot.
 
@@ -50,8 +49,9 @@ def commit(
         table: as the statement found it: what was committed since is what it may conflict with.
         operation: what the snapshot's summary calls this.
         may_match: which files that others add are a conflict; with None there is none.
-        now: the snapshot's time; one that is not behind the table's last change is put there.
-        decide: called when there is no way back; raises if the statement has been stopped.
+        run: the statement, which can't be stopped from the moment when there is no way back. The
+            snapshot has its time and the engine's id of it; a snapshot that would be older than
+            the table's last change is given a later time.
 
     Raises:
         QueryFailed: it conflicts with what others committed, or the table is gone; the table is
@@ -59,7 +59,7 @@ def commit(
         CommitUnknown: Glue gave no answer, so that it may yet come true.
     """
     transaction = Transaction(table)
-    replacement = _ReplaceFiles(transaction, operation, may_match, now)
+    replacement = _ReplaceFiles(transaction, operation, may_match, run)
     for file in added:
         replacement.append_data_file(file)
     for file in removed:
@@ -68,7 +68,7 @@ def commit(
     try:
         with translated(database, name):
             replacement.commit()
-            decide()
+            run.decide()
             transaction.commit_transaction()
     except (ClientError, BotoCoreError) as error:
         if _refused(error):
@@ -101,12 +101,17 @@ class _ReplaceFiles(_OverwriteFiles):
         transaction: Transaction,
         operation: Operation,
         may_match: MayMatch | None,
-        now: datetime,
+        run: Run,
     ) -> None:
-        super().__init__(Operation.OVERWRITE, transaction, transaction._table.io)
+        super().__init__(
+            Operation.OVERWRITE,
+            transaction,
+            transaction._table.io,
+            snapshot_properties={"trino_query_id": run.execution.engine_id},
+        )
         self._called = operation
         self._may_match = may_match
-        self._now = now
+        self._run = run
 
     def _summary(self, snapshot_properties: Any = {}) -> Summary:  # noqa: B006 - PyIceberg's own
         summary = super()._summary(snapshot_properties)
@@ -115,7 +120,7 @@ class _ReplaceFiles(_OverwriteFiles):
     def _commit(self) -> UpdatesAndRequirements:
         updates, requirements = super()._commit()
         last = self._transaction.table_metadata.last_updated_ms
-        at = max(datetime_to_millis(self._now), last + 1)
+        at = max(datetime_to_millis(self._run.now), last + 1)
         dated = tuple(
             AddSnapshotUpdate(snapshot=update.snapshot.model_copy(update={"timestamp_ms": at}))
             if isinstance(update, AddSnapshotUpdate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,13 +73,17 @@ def path_list(paths: Sequence[Path]) -> str:
     return f"[{', '.join(literal(str(path)) for path in paths)}]"
 
 
-def column_bytes(file: DataFile, schema: Schema, columns: Collection[str]) -> int:
-    """What is read of a file for some of its columns."""
-    sizes = file.column_sizes
-    if not sizes:
-        return file.file_size_in_bytes
-    return sum(
-        size
-        for number, size in sizes.items()
+def bytes_read(files: Iterable[DataFile], schema: Schema, columns: Collection[str]) -> int:
+    """What is read of files for some of their columns."""
+    # A nested column is stored as several, each with an id of its own.
+    wanted = {
+        number
+        for number in schema.field_ids
         if (schema.find_column_name(number) or "").partition(".")[0].lower() in columns
+    }
+    return sum(
+        sum(size for number, size in file.column_sizes.items() if number in wanted)
+        if file.column_sizes
+        else file.file_size_in_bytes
+        for file in files
     )

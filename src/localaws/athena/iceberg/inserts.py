@@ -54,7 +54,7 @@ def append(run: Run, table: Table, result: QueryResult, names: Sequence[str], ve
             files.write(_arranged(batch, names, schema))
         written = files.finish(run.check)
         if written:
-            commit(table, Operation.APPEND, added=written, now=run.now, decide=run.decide)
+            commit(table, Operation.APPEND, added=written, run=run)
         return Outcome(
             [COUNT_COLUMN], None, (verb, files.rows), [file.file_path for file in written]
         )

@@ -23,6 +23,7 @@ from localaws.athena.arrow_types import hive_type
 from localaws.athena.catalog import Storage, Table, TableColumn
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
+from localaws.athena.iceberg.lake_io import manifests_of
 from localaws.athena.iceberg.partition_table import partitions
 from localaws.athena.objects import ObjectStore
 from localaws.athena.scan import LocalTable
@@ -163,8 +164,7 @@ def _manifests(table: PyIcebergTable) -> Rows:
 
 
 def _current_manifests(table: PyIcebergTable) -> Sequence[ManifestFile]:
-    snapshot = table.current_snapshot()
-    return [] if snapshot is None else snapshot.manifests(table.io)
+    return manifests_of(table.current_snapshot(), table.io)
 
 
 def _files(table: PyIcebergTable) -> Rows:

@@ -105,6 +105,5 @@ def _rewrite(
             Operation.REPLACE,
             added=files.finish(run.check),
             removed=[task.file for tasks in groups for task in tasks],
-            now=run.now,
-            decide=run.decide,
+            run=run,
         )

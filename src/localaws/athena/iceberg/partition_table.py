@@ -14,6 +14,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import NestedField, PrimitiveType
 
+from localaws.athena.iceberg.lake_io import manifests_of
+
 
 def partitions(table: Table) -> pa.Table:
     """One row for each partition that has files, of those that are partitioned as the table is.
@@ -48,10 +50,9 @@ def _nothing(partition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data_files(table: Table) -> list[DataFile]:
-    snapshot = table.current_snapshot()
     return [
         entry.data_file
-        for manifest in (snapshot.manifests(table.io) if snapshot is not None else ())
+        for manifest in manifests_of(table.current_snapshot(), table.io)
         if manifest.partition_spec_id == table.spec().spec_id
         for entry in manifest.fetch_manifest_entry(table.io)
         if entry.data_file.content == DataFileContent.DATA

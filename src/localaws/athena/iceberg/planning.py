@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import duckdb
-from pyiceberg.table import DataScan, FileScanTask
+from pyiceberg.table import FileScanTask, ManifestGroupPlanner
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import NestedField
 from sqlglot import exp
 
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.iceberg.lake_catalog import IcebergTable
+from localaws.athena.iceberg.lake_io import manifests_of
 from localaws.athena.iceberg.reading import IcebergScan
 from localaws.athena.iceberg.row_filters import row_filter
 from localaws.athena.iceberg.schemas import glue_type
@@ -36,15 +37,14 @@ def plan_iceberg_scan(
     if table.snapshot is None:
         return IcebergScan(table, needed, [])
     schema = table.metadata.schema()
-    scan = DataScan(
+    planner = ManifestGroupPlanner(
         table.metadata,
         table.io,
         row_filter=row_filter(condition, schema, connection),
         case_sensitive=False,
-        snapshot_id=table.snapshot.snapshot_id,
     )
     try:
-        tasks = list(scan.plan_files())
+        tasks = list(planner.plan_files(manifests_of(table.snapshot, table.io)))
     except FileNotFoundError as error:
         raise QueryFailed(
             "ICEBERG_INVALID_METADATA: Error reading the manifests of table "

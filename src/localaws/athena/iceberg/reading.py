@@ -13,7 +13,7 @@ from pyiceberg.table import FileScanTask
 
 from localaws.athena.dialect import HIDDEN_COLUMNS
 from localaws.athena.duck import literal, quoted
-from localaws.athena.iceberg.file_rows import FILE, PLACE, column_bytes, fetch, path_list, source
+from localaws.athena.iceberg.file_rows import FILE, PLACE, bytes_read, fetch, path_list, source
 from localaws.athena.iceberg.foreign_files import give_ids
 from localaws.athena.iceberg.lake_catalog import IcebergTable
 from localaws.athena.objects import ObjectStore
@@ -50,7 +50,7 @@ class IcebergScan:
         give_ids(files, paths[: len(files)], self.table.metadata)
         origins = dict(zip(map(str, paths), (f.file_path for f in [*files, *deletes]), strict=True))
         schema = self.table.metadata.schema()
-        scanned = sum(column_bytes(file, schema, self.needed) for file in files)
+        scanned = bytes_read(files, schema, self.needed)
         scanned += sum(file.file_size_in_bytes for file in deletes)
         return LocalTable(self._sql(paths[: len(files)], paths[len(files) :]), scanned, origins)
 

@@ -22,7 +22,6 @@ from pyiceberg.exceptions import (
     ValidationError,
     ValidationException,
 )
-from pyiceberg.io import load_file_io
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.serializers import FromInputFile
@@ -38,6 +37,7 @@ from localaws.athena.glue_tables import (
     is_iceberg,
     table_not_found,
 )
+from localaws.athena.iceberg.lake_io import LakeIO
 from localaws.service import Aws
 
 METADATA_LOCATION = "metadata_location"
@@ -56,8 +56,6 @@ def catalog_properties(aws: Aws) -> dict[str, str]:
         "s3.region": aws.region,
         "s3.access-key-id": "test",
         "s3.secret-access-key": "test",
-        # Arrow's S3 client plans in half the time of fsspec's.
-        "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
     }
 
 
@@ -66,10 +64,12 @@ class IcebergTables:
 
     def __init__(self, aws: Aws) -> None:
         self._glue = aws.client("glue")
-        properties = catalog_properties(aws)
+        properties = catalog_properties(aws) | {
+            "py-io-impl": f"{LakeIO.__module__}.{LakeIO.__qualname__}"
+        }
         self.catalog = GlueCatalog(CATALOG_NAME, client=self._glue, **properties)
-        #: Reads and writes files; one for all tables, since it holds the connections.
-        self.io = load_file_io(properties)
+        #: One for all tables, since it holds the connections and what was read.
+        self.io = LakeIO(properties)
         self._metadata: OrderedDict[str, TableMetadata] = OrderedDict()
         self._lock = threading.Lock()
 
