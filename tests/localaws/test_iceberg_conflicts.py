@@ -240,3 +240,60 @@ def test_a_merge_that_commits_is_not_stopped(orders: Athena, meanwhile: Meanwhil
 
     assert orders.execution(query_id)["Status"]["State"] == "SUCCEEDED"
     assert quantities(orders) == {"a": 7, "b": 2, "d": 4}
+
+
+@pytest.mark.behaviour(
+    "athena",
+    "UPDATE and DELETE conflict with files that others add if these can have rows that their "
+    "condition holds for.",
+)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE orders SET quantity = 0 WHERE day = DATE '2026-01-01'",
+        "UPDATE orders SET quantity = 0 WHERE id < 'b'",
+        "DELETE FROM orders WHERE day = DATE '2026-01-01'",
+        "DELETE FROM orders WHERE quantity < 2 AND day < DATE '2026-01-02'",
+    ],
+)
+def test_updates_conflict_with_rows_that_they_miss(
+    orders: Athena, meanwhile: Meanwhile, sql: str
+) -> None:
+    table = iceberg.opened(orders)
+    near = [{"id": "a", "day": FIRST, "quantity": 1, "price": None, "status": None}]
+    far = [{"id": "x", "day": SECOND, "quantity": 10, "price": None, "status": None}]
+    schema = table.schema().as_arrow()
+    meanwhile(lambda: iceberg.opened(orders).append(pa.Table.from_pylist(far, schema=schema)))
+    orders.run(sql)
+    assert quantities(orders)["x"] == 10
+
+    orders.run("INSERT INTO orders VALUES ('a', DATE '2026-01-01', 1, NULL, NULL)")
+    meanwhile(lambda: iceberg.opened(orders).append(pa.Table.from_pylist(near, schema=schema)))
+    assert orders.failure(sql).startswith("ICEBERG_COMMIT_ERROR")
+
+
+@pytest.mark.behaviour(
+    "athena", "A table whose write.update.isolation-level is snapshot bears rows added meanwhile."
+)
+def test_snapshot_isolation_bears_new_rows(athena: Athena, monkeypatch: pytest.MonkeyPatch) -> None:
+    iceberg.create(athena, properties={"write.update.isolation-level": "snapshot"})
+    athena.run("INSERT INTO orders (id, day, quantity) VALUES ('a', DATE '2026-01-01', 1)")
+    intercept(
+        monkeypatch, "glue", Interception(is_commit, before=lambda: append(athena, "a", FIRST))
+    )
+    athena.run("UPDATE orders SET quantity = 7 WHERE id = 'a'")
+    assert [row[2] for row in iceberg.rows(athena)] == [10, 7]
+
+
+@pytest.mark.behaviour("athena", "Queries that run at once see one snapshot each, whole.")
+def test_statements_run_side_by_side(orders: Athena) -> None:
+    started = [
+        orders.start(f"INSERT INTO orders VALUES ('n{n}', DATE '2026-01-03', {n}, NULL, NULL)")
+        for n in range(3)
+    ]
+    merge = orders.start(MERGE)
+    orders.local_aws.step()
+    states = [orders.execution(query_id)["Status"]["State"] for query_id in (*started, merge)]
+    assert states == ["SUCCEEDED"] * 4
+    assert quantities(orders) == {"a": 7, "b": 2, "d": 4, "n0": 0, "n1": 1, "n2": 2}
+    assert is_clean(orders)
