@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
@@ -15,6 +16,8 @@ from salesflow.schema import Column
 from salesflow.silver import ORDERS_TABLE, TableAltered, missing_columns
 from salesflow_airflow.deployment import connect
 from salesflow_airflow.operators.athena import AthenaStatementOperator, DeliveryQueryOperator
+
+_CREATES: Final = re.compile(r"^CREATE (?:EXTERNAL )?TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 
 
 class DeclareTablesOperator(AthenaStatementOperator):
@@ -49,23 +52,34 @@ class DeclareTablesOperator(AthenaStatementOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Run the statements; the names of the columns that were added."""
-        for table in self.tables:
-            self.run_statement(table, context)
-        self.columns = self._missing_columns()
+        there = self._catalogue()
+        for statement in self.tables:
+            # To ask for each table in a statement of its own would take seconds in every run.
+            made = _CREATES.search(statement)
+            if made is None or made[1] not in there:
+                self.run_statement(statement, context)
+        if ORDERS_TABLE in there:
+            self.columns = self._missing_columns(there[ORDERS_TABLE])
         if self.columns:
             self.run_statement(self.render_template(self.add_columns, context), context)
-        for view in self.views:
-            self.run_statement(view, context)
+        for statement in self.views:
+            self.run_statement(statement, context)
         return [column.name for column in self.columns]
 
-    def _missing_columns(self) -> list[Column]:
-        table = connect("glue", self.aws_conn_id).get_table(
-            DatabaseName=self.database, Name=ORDERS_TABLE
-        )["Table"]
+    def _catalogue(self) -> dict[str, Mapping[str, Any]]:
+        """The database's tables by their names."""
+        pages = (
+            connect("glue", self.aws_conn_id)
+            .get_paginator("get_tables")
+            .paginate(DatabaseName=self.database)
+        )
+        return {table["Name"]: table for page in pages for table in page["TableList"]}
+
+    def _missing_columns(self, table: Mapping[str, Any]) -> list[Column]:
         try:
             return missing_columns(table["StorageDescriptor"]["Columns"])
         except TableAltered as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(f"{error} (see the runbook)") from error
 
 
 class ReadWatermarkOperator(AthenaStatementOperator):
