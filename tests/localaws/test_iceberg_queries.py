@@ -161,6 +161,20 @@ def test_path_is_the_data_file(athena: Athena) -> None:
     assert by_path[1:] == [["2"]]
 
 
+def test_other_hidden_columns(athena: Athena) -> None:
+    athena.run(ORDERS)
+    opened(athena).append(orders((1, "1.00", 1)))
+    (task,) = opened(athena).scan().plan_files()
+    bucket, _, key = task.file.file_path.removeprefix("s3://").partition("/")
+    written = athena.s3.head_object(Bucket=bucket, Key=key)["LastModified"]
+
+    found = athena.rows('SELECT "$file_size", "$file_modified_time", * FROM orders')
+
+    assert found[1][0] == str(task.file.file_size_in_bytes)
+    assert str(found[1][1]).startswith(f"{written:%Y-%m-%d %H:%M:%S}")
+    assert found[1][2] == "1"
+
+
 def test_iceberg_and_json_tables_are_joined(athena: Athena) -> None:
     athena.run(ORDERS)
     opened(athena).append(orders((1, "1.00", 1), (2, "2.00", 2)))

@@ -121,6 +121,21 @@ class ObjectStore:
                 ) from error
             raise
 
+    def modified(self, places: Iterable[tuple[str, str]]) -> list[datetime]:
+        """When objects, given by bucket and key, were written.
+
+        Raises:
+            QueryFailed: one of them isn't there.
+        """
+        return list(self._pool.map(lambda place: self._modified(*place), places))
+
+    def _modified(self, bucket: str, key: str) -> datetime:
+        try:
+            written: datetime = self._s3.head_object(Bucket=bucket, Key=key)["LastModified"]
+        except ClientError as error:
+            raise QueryFailed(f"HIVE_CANNOT_OPEN_SPLIT: s3://{bucket}/{key}: {error}") from error
+        return written
+
     def copies(
         self, objects: Iterable[StoredObject], variant: Variant, link: Callable[[int, Path], None]
     ) -> None:

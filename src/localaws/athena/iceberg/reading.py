@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from localaws.athena.iceberg.foreign_files import give_ids
 from localaws.athena.iceberg.lake_catalog import IcebergTable
 from localaws.athena.objects import ObjectStore
 from localaws.athena.scan import LocalTable
+from localaws.athena.storage import Place
 
 
 @dataclass
@@ -52,15 +53,21 @@ class IcebergScan:
         schema = self.table.metadata.schema()
         scanned = bytes_read(files, schema, self.needed)
         scanned += sum(file.file_size_in_bytes for file in deletes)
-        return LocalTable(self._sql(paths[: len(files)], paths[len(files) :]), scanned, origins)
+        sql = self._sql(paths[: len(files)], paths[len(files) :], self._of_files(store))
+        return LocalTable(sql, scanned, origins)
 
-    def _sql(self, paths: Sequence[Path], deletes: Sequence[Path]) -> str:
+    def _sql(
+        self,
+        paths: Sequence[Path],
+        deletes: Sequence[Path],
+        of_files: Mapping[str, Sequence[str]],
+    ) -> str:
         types = {**self.table.schema, **HIDDEN_COLUMNS, FILE: "BIGINT", PLACE: "BIGINT"}
         if not paths:
             nothing = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
             return f"SELECT {', '.join(nothing)} WHERE false"
         columns = [quoted(c.name) for c in self.table.columns if c.name in self.needed]
-        for name, values in self._of_files().items():
+        for name, values in of_files.items():
             columns.append(f"CAST({_pick(values)} AS {types[name]}) AS {quoted(name)}")
         for name, where in ((FILE, "file_index"), (PLACE, "file_row_number")):
             if name in self.needed:
@@ -73,12 +80,16 @@ class IcebergScan:
         deleted = f"SELECT file_path, pos FROM read_parquet({path_list(deletes)})"
         return f"{rows} WHERE ({_pick(self.uris)}, file_row_number) NOT IN ({deleted})"
 
-    def _of_files(self) -> dict[str, list[str]]:
+    def _of_files(self, store: ObjectStore) -> dict[str, list[str]]:
         """The hidden columns that the query needs, whose values are those of a whole file."""
         values = {
             "$path": self.uris,
             "$file_size": [str(task.file.file_size_in_bytes) for task in self.tasks],
         }
+        if "$file_modified_time" in self.needed:
+            places = [Place.of(uri) for uri in self.uris]
+            written = store.modified((place.bucket, place.key) for place in places)
+            values["$file_modified_time"] = [moment.isoformat(" ") for moment in written]
         return {name: of_files for name, of_files in values.items() if name in self.needed}
 
 
