@@ -7,6 +7,7 @@ import pytest
 import iceberg_tables as iceberg
 from athena_queries import Athena
 from aws_requests import Interception, Request, intercept
+from localaws.athena.iceberg import optimizing
 from localaws.server import LocalAws
 
 OPTIMIZE = "OPTIMIZE orders REWRITE DATA USING BIN_PACK"
@@ -55,6 +56,24 @@ def test_optimizing_twice_does_nothing_more(scattered: Athena) -> None:
     execution = scattered.run(OPTIMIZE)
     assert scattered.table("orders") == before
     assert execution["Statistics"]["DataScannedInBytes"] == 0
+
+
+@pytest.mark.behaviour(
+    "athena",
+    "An OPTIMIZE does 100 partitions at most, then fails with ICEBERG_OPTIMIZE_MORE_RUNS_NEEDED.",
+)
+def test_many_partitions_take_several_runs(
+    scattered: Athena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimizing, "PARTITIONS", 1)
+    scattered.run(
+        "ALTER TABLE orders SET TBLPROPERTIES ('optimize_rewrite_data_file_threshold'='2')"
+    )
+    assert scattered.failure(OPTIMIZE).startswith("ICEBERG_OPTIMIZE_MORE_RUNS_NEEDED")
+    assert iceberg.operations(scattered)[-1] == "replace"
+    scattered.run(OPTIMIZE)
+    assert len(iceberg.files(scattered)) == 2
+    assert len(iceberg.rows(scattered)) == 8
 
 
 @pytest.mark.behaviour("athena", "OPTIMIZE of an empty table does nothing.")

@@ -9,6 +9,7 @@ import pytest
 import iceberg_tables as iceberg
 from athena_queries import Athena
 from aws_requests import Interception, intercept, json_error
+from localaws.athena.iceberg import vacuuming
 from localaws.server import LocalAws
 
 
@@ -155,6 +156,31 @@ def test_metadata_that_is_not_needed_goes(athena: Athena) -> None:
     needed = {table.metadata_location, snapshot.manifest_list, *manifests, *log}
     assert keys(athena, "metadata") == names(needed)
     assert len(iceberg.rows(athena)) == 5
+
+
+@pytest.mark.behaviour(
+    "athena",
+    "A VACUUM removes 20,000 files at most, then fails with ICEBERG_VACUUM_MORE_RUNS_NEEDED.",
+)
+def test_many_files_take_several_runs(athena: Athena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vacuuming, "FILES", 3)
+    iceberg.create(athena)
+    for number in range(3):
+        athena.run(f"INSERT INTO orders (quantity) VALUES ({number})")
+    athena.run("UPDATE orders SET quantity = 9")
+    later = datetime.now(UTC) + timedelta(days=6)
+
+    for _ in range(9):
+        query_id = athena.start("VACUUM orders")
+        athena.local_aws.step(later)
+        status = athena.execution(query_id)["Status"]
+        if status["State"] == "SUCCEEDED":
+            break
+        assert status["StateChangeReason"].startswith("ICEBERG_VACUUM_MORE_RUNS_NEEDED: Removed 3")
+
+    assert status["State"] == "SUCCEEDED"
+    assert len(athena.keys("tables/orders/data/")) == 1
+    assert [row[2] for row in iceberg.rows(athena)] == [9, 9, 9]
 
 
 @pytest.mark.behaviour("athena", "VACUUM is for Iceberg tables; their names may be in backticks.")

@@ -26,6 +26,8 @@ NOT_EMULATED = (
     "Spark: sessions, calculations, notebooks and capacity reservations",
     "Data catalogues other than AwsDataCatalog, and federated queries",
     "Iceberg tables: ORC and Avro files, equality deletes, version 3 of the format, statistics",
+    "Delete files are read, but not written: UPDATE, DELETE and MERGE of Iceberg tables write the "
+    "files with such rows anew; OPTIMIZE counts optimize_rewrite_data_file_threshold by partition",
     "ORC, Avro and bucketed tables as the target of CTAS, INSERT and UNLOAD",
     "ALTER TABLE … RENAME; EXPLAIN ANALYZE, and EXPLAIN other than as text",
     "Managed query results, client-side encryption, S3 Access Grants and Identity Center",

@@ -25,6 +25,9 @@ from localaws.athena.iceberg.statements import Optimize
 from localaws.athena.run import Outcome, Run
 from localaws.athena.work import Work
 
+#: How many partitions one OPTIMIZE does; then it fails, and is to be run again for the others.
+PARTITIONS = 100
+
 
 def optimize(run: Run, statement: Optimize) -> Outcome:
     """Rewrite what lies in files that are too small, too large or full of deleted rows."""
@@ -37,7 +40,12 @@ def optimize(run: Run, statement: Optimize) -> Outcome:
         scan = plan_iceberg_scan(lake, frozenset(lake.schema), condition, work.connection)
         groups = _groups(scan.tasks, table.properties)
         if groups:
-            _rewrite(run, work, table, lake, groups)
+            _rewrite(run, work, table, lake, groups[:PARTITIONS])
+        if len(groups) > PARTITIONS:
+            raise QueryFailed(
+                f"ICEBERG_OPTIMIZE_MORE_RUNS_NEEDED: {PARTITIONS} partitions were optimized in "
+                "this run, but there are more. Please run OPTIMIZE again to process the remaining"
+            )
         return Outcome()
     finally:
         work.close()

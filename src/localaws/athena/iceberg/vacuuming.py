@@ -27,6 +27,8 @@ from localaws.athena.iceberg.tables import translated
 from localaws.athena.run import Outcome, Run
 from localaws.athena.storage import Place
 
+#: How many files one VACUUM removes; then it fails, and is to be run again for the others.
+FILES = 20_000
 _ATTEMPTS = 4
 _WORKERS = 8
 #: ``00012-<uuid>.metadata.json``: the twelfth metadata file.
@@ -50,7 +52,15 @@ def vacuum(run: Run, statement: Vacuum) -> Outcome:
     unneeded = _files(table, gone) - kept
     run.check()
     orphans = _orphans(run.s3, location, kept | _metadata_files(table), oldest)
-    remove(run.s3, sorted(unneeded | orphans))
+    doomed = sorted(unneeded | orphans)
+    remove(run.s3, doomed[:FILES])
+    if len(doomed) > FILES:
+        # What is left is old enough to be found as orphans by the next run.
+        raise QueryFailed(
+            f"ICEBERG_VACUUM_MORE_RUNS_NEEDED: Removed {FILES} files in this round of vacuum, but "
+            "there are more files remaining. Please run another VACUUM command to process the "
+            "remaining files"
+        )
     return Outcome()
 
 
