@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlite3 import OperationalError
 from typing import Final
 
 from botocore.exceptions import (
@@ -17,7 +18,7 @@ from salesflow.deployment import ParameterError, StackMissing
 from salesflow.local import AirflowUnready
 from salesflow.queries import QueryFailed
 from salesflow.reconciliation.orders_table import ReadStalled
-from salesflow.reconciliation.silver import SilverMissing
+from salesflow.reconciliation.silver import ResultMalformed, SilverMissing
 from salesflow.rowfiles import UnreadableFile
 from salesflow.writer import WriteError
 
@@ -25,9 +26,11 @@ EXPECTED: Final = (
     AirflowUnready,
     BotoCoreError,
     ClientError,
+    OperationalError,  # no room for what was read
     ParameterError,
     QueryFailed,
     ReadStalled,
+    ResultMalformed,
     SilverMissing,
     StackMissing,
     TimeoutError,
