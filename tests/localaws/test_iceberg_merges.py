@@ -153,6 +153,14 @@ def test_the_source_can_be_any_relation(orders: Athena, using: str) -> None:
     assert quantities(orders) == {"a": 7, "b": 2, "c": 3}
 
 
+@pytest.mark.parametrize("alias", ["p", "source", '"Odd name"', "i"])
+def test_any_alias_will_do(orders: Athena, alias: str) -> None:
+    rows = source("a 2026-01-01 7", "d 2026-01-01 4", alias=f"{alias} (id, day, quantity)")
+    clauses = UPSERT.replace("s.", f"{alias}.")
+    orders.run(f"MERGE INTO orders AS file USING {rows} ON file.id = {alias}.id {clauses}")
+    assert quantities(orders) == {"a": 7, "b": 2, "c": 3, "d": 4}
+
+
 def test_tables_without_aliases_have_their_own_names(orders: Athena) -> None:
     orders.run("CREATE TABLE changes AS SELECT 'a' AS id, 7 AS quantity")
     orders.run(

@@ -13,6 +13,8 @@ from localaws.athena.iceberg.file_rows import FILE, PLACE
 #: Temporary tables: the rows of the source, and the rows of the target that are to be changed, by
 #: file and place, each with the row of the source and the clause that changes it.
 SOURCE, PAIRS = '"$source"', '"$pairs"'
+#: What a pair is called in these queries, as no table of a statement is.
+_PAIR = '"$pair"'
 #: How many rows were found twice, how many there are, and how many of each file are deleted.
 TWICE = (
     f"SELECT count(*) FROM (SELECT 1 FROM {PAIRS} WHERE clause IS NOT NULL "
@@ -49,17 +51,27 @@ def rewritten(plan: ChangePlan, rows: str, numbers: Sequence[int], names: Sequen
         numbers: which the files had when the pairs were made.
         names: the table's columns.
     """
-    target, source = quoted(plan.target), quoted(plan.source)
+    target = quoted(plan.target)
     columns = ", ".join(_new_value(plan, name) for name in names)
     number = f"list_extract({list(numbers)}, CAST({quoted(FILE)} AS INTEGER) + 1)"
     numbered = f"SELECT * REPLACE ({number} AS {quoted(FILE)}) FROM ({rows})"
-    joined = f"LEFT JOIN {SOURCE} AS {source} ON {source}.rowid = p.source" if plan.source else ""
+    same_row = (
+        f"{_PAIR}.file = {target}.{quoted(FILE)} AND {_PAIR}.place = {target}.{quoted(PLACE)}"
+    )
+    deleted = _deletes(plan, f"{_PAIR}.clause")
     return (
         f"SELECT {columns} FROM ({numbered}) AS {target} "
-        f"LEFT JOIN (FROM {PAIRS} WHERE clause IS NOT NULL) AS p "
-        f"ON p.file = {target}.{quoted(FILE)} AND p.place = {target}.{quoted(PLACE)} {joined} "
-        f"WHERE p.clause IS NULL OR NOT {_deletes(plan, 'p.clause')}"
+        f"LEFT JOIN (FROM {PAIRS} WHERE clause IS NOT NULL) AS {_PAIR} ON {same_row} "
+        f"{_with_source(plan, 'LEFT JOIN')} WHERE {_PAIR}.clause IS NULL OR NOT {deleted}"
     )
+
+
+def _with_source(plan: ChangePlan, join: str) -> str:
+    """Puts to each pair its row of the source, if there is one."""
+    if not plan.source:
+        return ""
+    source = quoted(plan.source)
+    return f"{join} {SOURCE} AS {source} ON {source}.rowid = {_PAIR}.source"
 
 
 def _deletes(plan: ChangePlan, clause: str) -> str:
@@ -75,7 +87,7 @@ def _new_value(plan: ChangePlan, name: str) -> str:
         for number, one in enumerate(plan.clauses)
         if one.clause.matched and name in one.values
     ]
-    value = f"CASE p.clause {' '.join(cases)} ELSE {old} END" if cases else old
+    value = f"CASE {_PAIR}.clause {' '.join(cases)} ELSE {old} END" if cases else old
     return f"{value} AS {quoted(name)}"
 
 
@@ -91,16 +103,16 @@ def inserted(plan: ChangePlan, names: Sequence[str]) -> str:
             for number, one in clauses.items()
             if name in one.values
         ]
-        value = f"CASE i.clause {' '.join(cases)} END" if cases else "NULL"
+        value = f"CASE {_PAIR}.clause {' '.join(cases)} END" if cases else "NULL"
         columns.append(f"{value} AS {quoted(name)}")
-    matching = f"SELECT 1 FROM {PAIRS} AS p WHERE p.source = {source}.rowid"
+    matching = f"SELECT 1 FROM {PAIRS} AS {_PAIR} WHERE {_PAIR}.source = {source}.rowid"
     alone = (
         f"SELECT {source}.rowid AS source, {clause} AS clause FROM {SOURCE} AS {source} "
         f"WHERE NOT EXISTS ({matching})"
     )
     return (
-        f"SELECT {', '.join(columns)} FROM ({alone}) AS i JOIN {SOURCE} AS {source} "
-        f"ON {source}.rowid = i.source WHERE i.clause IS NOT NULL"
+        f"SELECT {', '.join(columns)} FROM ({alone}) AS {_PAIR} {_with_source(plan, 'JOIN')} "
+        f"WHERE {_PAIR}.clause IS NOT NULL"
     )
 
 
