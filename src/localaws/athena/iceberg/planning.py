@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import duckdb
+from pyiceberg.manifest import DataFileContent, ManifestFile
 from pyiceberg.table import FileScanTask, ManifestGroupPlanner
+from pyiceberg.table.delete_file_index import DeleteFileIndex
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import NestedField
 from sqlglot import exp
@@ -44,17 +47,39 @@ def plan_iceberg_scan(
         case_sensitive=False,
     )
     try:
-        tasks = list(planner.plan_files(manifests_of(table.snapshot, table.io)))
+        tasks = _tasks(planner, manifests_of(table.snapshot, table.io))
     except FileNotFoundError as error:
         raise QueryFailed(
             "ICEBERG_INVALID_METADATA: Error reading the manifests of table "
             f"{table.database}.{table.name}: {error}"
         ) from error
-    except ValueError as error:
-        if "equality deletes" in str(error):
-            raise not_emulated("an Iceberg table with equality deletes") from error
-        raise
     return IcebergScan(table, needed, prune_files(table, tasks, condition, connection))
+
+
+def _tasks(planner: ManifestGroupPlanner, manifests: Sequence[ManifestFile]) -> list[FileScanTask]:
+    """The data files that the planner finds, each with its delete files.
+
+    PyIceberg's own `plan_files` also works out what is left of the filter for each file, which
+    DuckDB doesn't need, and fails in it where a partition's value is NULL.
+    """
+    found, deletes = [], DeleteFileIndex()
+    for entry in chain.from_iterable(planner.plan_manifest_entries(manifests)):
+        file = entry.data_file
+        if file.content == DataFileContent.DATA:
+            found.append(entry)
+        elif file.content == DataFileContent.POSITION_DELETES:
+            deletes.add_delete_file(entry, file.partition)
+        else:
+            raise not_emulated("an Iceberg table with equality deletes")
+    return [
+        FileScanTask(
+            entry.data_file,
+            deletes.for_data_file(
+                entry.sequence_number or 0, entry.data_file, entry.data_file.partition
+            ),
+        )
+        for entry in found
+    ]
 
 
 def prune_files(
