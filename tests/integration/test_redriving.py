@@ -235,3 +235,20 @@ def test_a_comparison_can_be_asked_for_without_a_letter(chain: Chain) -> None:
     chain.redrive(orderid="nobody's", compare=True)
     chain.ingest()
     assert chain.mismatches() == 0
+
+
+def test_maintenance_after_all_this_changes_no_order(chain: Chain) -> None:
+    pipeline = chain.pipeline
+    for _ in range(5):
+        pipeline.query("INSERT INTO redrives (run_id) VALUES ('small')")
+    before = pipeline.query("SELECT * FROM orders ORDER BY orderid")
+    results = len(pipeline.objects("athena-results/"))
+    states = pipeline.run("maintain_lake", results_days=1)
+    assert set(states.values()) == {"success"}
+    compactions = {c["table"]: c for c in pipeline.result("maintain_lake", "compact_table")}
+    assert {"orders", "merges", "redrives"} <= set(compactions)
+    redrives = compactions["redrives"]
+    assert redrives["files_after"] < redrives["files_before"]
+    assert pipeline.query("SELECT count(*) FROM redrives") == [(str(redrives["rows"]),)]
+    assert pipeline.query("SELECT * FROM orders ORDER BY orderid") == before
+    assert len(pipeline.objects("athena-results/")) > results
