@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _RESTORED_AT_ONCE: Final = 10_000
 _SHOWN_CHARACTERS: Final = 256
+_STATEMENT_BYTES: Final = 250_000
+"""A statement may have 262,144 bytes: https://docs.aws.amazon.com/athena/latest/ug/service-limits.html"""
 
 Write = Callable[[str], object]
 """Runs one SQL statement."""
@@ -88,7 +90,8 @@ class Redrive:
             self.outcome.ended = self.now()
             self.outcome.changes += len(acknowledged)
             self.outcome.orderids |= {r.orderid for r in acknowledged if r.orderid is not None}
-            self.write(record_statement(self.run_id, self.outcome.ended, acknowledged))
+            for statement in record_statements(self.run_id, self.outcome.ended, acknowledged):
+                self.write(statement)
 
     def _fitting(self, replays: Iterable[Replay]) -> Iterator[Replay]:
         for replay in replays:
@@ -100,19 +103,29 @@ class Redrive:
                 )
 
 
-def record_statement(run_id: str, at: datetime, replays: Iterable[Replay]) -> str:
-    """The statement that writes down what was redriven."""
-    rows = ",\n".join(
-        f"({_literal(run_id)}, TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', "
-        f"{_literal(r.source)}, {_literal(r.digest)}, {r.failures}, "
-        f"{_literal(r.event_id)}, {_literal(r.orderid)})"
-        for r in replays
-    )
-    return (
+def record_statements(run_id: str, at: datetime, replays: Iterable[Replay]) -> Iterator[str]:
+    """The statements that write down what was redriven, none longer than Athena takes."""
+    head = (
         "INSERT INTO redrives\n"
         "(run_id, redriven_at, source, payload_digest, failures, event_id, orderid)\n"
-        f"VALUES\n{rows}"
+        "VALUES\n"
     )
+    rows: list[str] = []
+    size = 0
+    for r in replays:
+        row = (
+            f"({_literal(run_id)}, TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', "
+            f"{_literal(r.source)}, {_literal(r.digest)}, {r.failures}, "
+            f"{_literal(r.event_id)}, {_literal(r.orderid)})"
+        )
+        length = len(row.encode()) + 2
+        if rows and size + length > _STATEMENT_BYTES:
+            yield head + ",\n".join(rows)
+            rows, size = [], 0
+        rows.append(row)
+        size += length
+    if rows:
+        yield head + ",\n".join(rows)
 
 
 def _literal(text: str | None) -> str:

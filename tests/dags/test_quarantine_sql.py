@@ -15,7 +15,7 @@ from changelog_lake import ChangelogLake
 from localaws.server import LocalAws
 from salesflow.deliveries import ERROR_PREFIX
 from salesflow.quarantine import judge_new, payload_digest
-from salesflow.redrive import quarantined_replays, record_statement
+from salesflow.redrive import quarantined_replays, record_statements
 from salesflow_airflow.tables import TABLES, VIEWS
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -29,7 +29,8 @@ class Quarantine(ChangelogLake):
     def __init__(self, local_aws: LocalAws) -> None:
         super().__init__(local_aws)
         for path in [*TABLES, *VIEWS]:
-            self.run(path.removeprefix("sql/").removesuffix(".sql"))
+            if path.startswith("sql/quarantine/"):
+                self.run(path.removeprefix("sql/").removesuffix(".sql"))
 
     def fail(self, *payloads: bytes, at: datetime = NOON, name: str = "a") -> None:
         """Records fail, and are written to one object."""
@@ -64,7 +65,8 @@ class Quarantine(ChangelogLake):
         waiting = [(str(d), int(n or 0), str(uri)) for d, n, uri in self.query(sql)]
         replays = list(quarantined_replays(self.s3, waiting))
         if replays:
-            self.query(record_statement("run", NOON, replays))
+            [statement] = record_statements("run", NOON, replays)
+            self.query(statement)
         return [replay.payload for replay in replays]
 
 

@@ -14,7 +14,7 @@ import pytest
 from salesflow.cdc_stream import RECORD_BYTES, Replay, StreamWriter, replay_of
 from salesflow.dead_letters import Unreadable, dead_letter_of, event_of, reduced
 from salesflow.quarantine import payload_digest
-from salesflow.redrive import Redrive, quarantined_replays, record_statement
+from salesflow.redrive import Redrive, quarantined_replays, record_statements
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
 LETTER = Path(__file__).parents[1] / "localaws" / "events" / "pipes_dead_letter.json"
@@ -97,22 +97,32 @@ def test_a_record_too_large_for_the_stream_is_named_and_its_neighbours_go(
 def test_times_are_written_in_utc() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
     replays = [replay_of("dlq", event("a"))]
-    assert record_statement("run", elsewhere, replays) == record_statement("run", NOW, replays)
+    assert [*record_statements("run", elsewhere, replays)] == [
+        *record_statements("run", NOW, replays)
+    ]
 
 
 def test_no_payload_can_break_the_statement() -> None:
     nasty = event("x'); DROP TABLE orders --\0\n", eventID="é'" * 1000)
     replays = [replay_of("quarantine", nasty, failures=1)]
-    [*_, row] = record_statement("it's", NOW, replays).splitlines()
+    [statement] = record_statements("it's", NOW, replays)
+    row = statement.splitlines()[-1]
     assert row.startswith("('it''s', ")
     event_id = "é''" * 128
     assert row.endswith(f", 1, '{event_id}', 'x''); DROP TABLE orders --??')")
 
 
 def test_what_is_no_change_is_redriven_without_names() -> None:
-    assert record_statement("run", NOW, [replay_of("quarantine", b"{}")]).endswith(
-        "0, CAST(NULL AS varchar), CAST(NULL AS varchar))"
-    )
+    [statement] = record_statements("run", NOW, [replay_of("quarantine", b"{}")])
+    assert statement.endswith("0, CAST(NULL AS varchar), CAST(NULL AS varchar))")
+
+
+def test_no_statement_is_longer_than_athena_takes() -> None:
+    replays = [replay_of("dlq", event("ü" * 250, eventID=f"{n:0250}")) for n in range(500)]
+    statements = list(record_statements("run", NOW, replays))
+    assert len(statements) > 1
+    assert max(len(statement.encode()) for statement in statements) <= 262_144
+    assert sum(statement.count("'dlq'") for statement in statements) == 500
 
 
 class Objects:
