@@ -218,3 +218,52 @@ def test_other_timestamps_have_milliseconds(athena: Athena) -> None:
     athena.put("lines/1.csv", "2025-07-01 08:30:15.250\n")
     athena.run("CREATE EXTERNAL TABLE lines (at timestamp) LOCATION 's3://lake/lines/'")
     assert athena.rows("SELECT at FROM lines")[1:] == [["2025-07-01 08:30:15.250"]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "CREATE TABLE copied WITH (format = 'PARQUET') AS SELECT id, max({}) AS latest "
+            "FROM orders GROUP BY id",
+            "NOT_SUPPORTED: Incorrect timestamp precision for timestamp(6); the configured "
+            "precision is MILLISECONDS; column name: latest",
+        ),
+        (
+            "UNLOAD (SELECT {} AS at FROM orders) TO 's3://lake/out/' WITH (format = 'PARQUET')",
+            "column name: at",
+        ),
+        (
+            "INSERT INTO plain SELECT {} FROM orders",
+            "Table: [timestamp(3)], Query: [timestamp(6)]",
+        ),
+    ],
+)
+@pytest.mark.behaviour(
+    "athena",
+    "CTAS, UNLOAD and INSERT into other tables refuse an Iceberg table's timestamp(6): it must be "
+    "cast to timestamp(3).",
+)
+def test_other_tables_take_no_microseconds(athena: Athena, sql: str, reason: str) -> None:
+    athena.run(ORDERS)
+    opened(athena).append(orders((1, "1.00", 1)))
+    athena.run("CREATE EXTERNAL TABLE plain (at timestamp) LOCATION 's3://lake/plain/'")
+
+    assert reason in athena.failure(sql.format("placed"))
+    athena.run(sql.format("CAST(placed AS timestamp(3))"))
+
+
+def test_what_only_decides_makes_no_microseconds(athena: Athena) -> None:
+    athena.run(ORDERS)
+    opened(athena).append(orders((1, "1.00", 1)))
+    at = "TIMESTAMP '2025-07-01 00:00:00.000'"
+
+    found = athena.rows(
+        f"SELECT CASE WHEN placed > {at} THEN {at} END, max_by({at}, placed), "
+        f"max({at}) OVER (ORDER BY placed), from_unixtime(to_unixtime(placed)) "
+        "FROM orders GROUP BY placed"
+    )
+
+    assert found[1][:3] == ["2025-07-01 00:00:00.000"] * 3
+    assert str(found[1][3]).startswith("2025-07-01 08:30:15.250")
+    assert "000" not in str(found[1][3])

@@ -74,6 +74,15 @@ def trino_type(kind: pa.DataType) -> str:
     return str(kind)
 
 
+def trino_types(result: QueryResult) -> list[str]:
+    """Trino's names of the types of a query's columns."""
+    names = [trino_type(field.type) for field in result.reader.schema]
+    return [
+        name.replace("(3)", "(6)") if column.has_microseconds else name
+        for name, column in zip(names, result.columns, strict=True)
+    ]
+
+
 @lru_cache(maxsize=256)
 def arrow_type(glue_type: str) -> pa.DataType:
     """The Arrow type that the engine gives a column of the catalogue."""

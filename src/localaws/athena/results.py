@@ -19,7 +19,6 @@ import pyarrow.csv
 
 from localaws.athena.engine import Column, QueryResult
 from localaws.athena.storage import Place, Upload, read
-from localaws.athena.types import MICROSECONDS
 from localaws.athena.values import printed
 
 Row = list[str | None]
@@ -69,7 +68,7 @@ def write_csv(s3: Any, place: Place, result: QueryResult) -> tuple[int, int]:
             for batch in result.reader:
                 rows += batch.num_rows
                 columns = [
-                    printed(values, exact=column.precision == MICROSECONDS)
+                    printed(values, exact=column.has_microseconds)
                     for values, column in zip(batch.columns, result.columns, strict=True)
                 ]
                 out.write_batch(pa.record_batch(columns, schema=schema))

@@ -14,7 +14,7 @@ from localaws.athena.binding import BoundQuery
 from localaws.athena.context import Context
 from localaws.athena.failures import QueryFailed, not_emulated
 from localaws.athena.inference import Inference
-from localaws.athena.precision import is_precise
+from localaws.athena.precision import MILLISECOND_FUNCTIONS, PRECISE, is_precise
 from localaws.athena.types import is_number
 
 Rule = Callable[[exp.Expr, Context], exp.Expr]
@@ -78,11 +78,14 @@ def _translate(root: exp.Expr, context: Context) -> None:
         if isinstance(node, exp.Unnest) or (node is root and isinstance(node, exp.Lambda)):
             continue
         rule = _RULES.get(type(node))
+        short = isinstance(node, exp.Anonymous) and node.name.lower() in MILLISECOND_FUNCTIONS
         if rule is not None:
             replacement = rule(node, context)
             if replacement is not node:
                 node.replace(replacement)
             node = replacement
+            if short:
+                node.meta[PRECISE] = False
         elif not isinstance(node, _SAME):
             raise not_emulated(node.sql(dialect="trino"))
         enclosed = aggregates.enclose(node)

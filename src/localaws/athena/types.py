@@ -50,6 +50,11 @@ class Column:
     scale: int = 0
     nullable: str = "UNKNOWN"
 
+    @property
+    def has_microseconds(self) -> bool:
+        """Whether it is a timestamp(6), other than the usual timestamp(3)."""
+        return self.type.startswith("timestamp") and self.precision == MICROSECONDS
+
 
 def result_column(name: str, duckdb_type: str) -> Column:
     """Describe a result's column by DuckDB's name of its type."""

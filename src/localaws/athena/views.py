@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.athena.arrow_types import hive_type, named_columns, trino_type
+from localaws.athena.arrow_types import hive_type, named_columns, trino_types
 from localaws.athena.catalog import CATALOG_NAME, Catalog, view_text
 from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import is_view
@@ -44,7 +44,7 @@ def create(run: Run, statement: CreateView) -> Outcome:
         "ViewOriginalText": view_text(
             statement.query,
             run.database,
-            [(column, trino_type(kind)) for column, kind in zip(names, kinds, strict=True)],
+            list(zip(names, trino_types(result), strict=True)),
         ),
         "ViewExpandedText": "/* Presto View */",
     }

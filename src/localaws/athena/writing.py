@@ -11,7 +11,14 @@ from itertools import islice
 
 import pyarrow as pa
 
-from localaws.athena.arrow_types import arrow_type, coercible, hive_type, named_columns, trino_type
+from localaws.athena.arrow_types import (
+    arrow_type,
+    coercible,
+    hive_type,
+    named_columns,
+    trino_type,
+    trino_types,
+)
 from localaws.athena.catalog import CATALOG_NAME
 from localaws.athena.data_files import DataFile, DataFiles, Format, Values, remove
 from localaws.athena.ddl import table_input
@@ -113,6 +120,16 @@ def _check_partition_columns(names: Sequence[str], keys: Sequence[str]) -> None:
         raise QueryFailed("INVALID_TABLE_PROPERTY: Table contains only partition columns")
 
 
+def _check_precision(result: QueryResult) -> None:
+    """Hive's timestamps have milliseconds, those of Iceberg tables more than that."""
+    for column in result.columns:
+        if column.has_microseconds:
+            raise QueryFailed(
+                "NOT_SUPPORTED: Incorrect timestamp precision for timestamp(6); the configured "
+                f"precision is MILLISECONDS; column name: {column.name}"
+            )
+
+
 def create_table_as(run: Run, statement: CreateTableAs) -> Outcome:
     """CTAS: by default Parquet, below the workgroup's output location."""
     properties = statement.properties
@@ -139,6 +156,7 @@ def create_table_as(run: Run, statement: CreateTableAs) -> Outcome:
     folder = _empty_folder(run, location, f"table '{database}.{name}'")
     query = statement.query
     result = run.select(query) if statement.with_data else run.shape(query)
+    _check_precision(result)
     names = [column.name.lower() for column in named_columns(result)]
     keys = _partitioned_by(properties)
     _check_partition_columns(names, keys)
@@ -235,11 +253,11 @@ def insert(run: Run, statement: Insert) -> Outcome:
         coercible(kind_given, types[column])
         for kind_given, column in zip(given, wanted, strict=True)
     )
-    if not fits:
+    if not fits or any(column.has_microseconds for column in result.columns):
+        into = ", ".join(trino_type(types[column]) for column in wanted)
         raise QueryFailed(
-            "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: Table: "
-            f"[{', '.join(trino_type(types[column]) for column in wanted)}], "
-            f"Query: [{', '.join(map(trino_type, given))}]"
+            "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: "
+            f"Table: [{into}], Query: [{', '.join(trino_types(result))}]"
         )
     schema = pa.schema([pa.field(column, kind) for column, kind in types.items()])
     arranged = pa.RecordBatchReader.from_batches(
@@ -302,6 +320,7 @@ def unload(run: Run, statement: Unload) -> Outcome:
     )
     folder = _empty_folder(run, statement.location, "UNLOAD")
     result = run.select(statement.query)
+    _check_precision(result)
     names = [column.name for column in result.columns]
     keys = _partitioned_by(properties)
     _check_partition_columns([name.lower() for name in names], keys)
