@@ -23,6 +23,8 @@ def test_there_are_the_dags_that_the_design_names() -> None:
         "generate_orders",
         "ingest_orders",
         "daily_sales_reports",
+        "redrive_orders",
+        "maintain_lake",
         "teardown_pipeline",
     }
 
