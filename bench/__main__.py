@@ -13,13 +13,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import athena, chain, projection, silver, transform
+from bench import athena, chain, live, projection, silver, transform
 from bench.measurement import Measurement
 from salesflow.local import ROOT
 
 SUITES: dict[str, Callable[[], list[Measurement]]] = {
     "transform": transform.measure,
     "chain": chain.measure,
+    "live": live.measure,
     "athena": athena.measure,
     "silver": silver.measure,
     "projection": projection.measure,
