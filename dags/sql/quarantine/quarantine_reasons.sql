@@ -5,7 +5,7 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS quarantine_reasons (
     payload_digest string COMMENT 'SHA-256 of the record, in lower-case hex',
     failed_at bigint COMMENT 'when the last attempt ended, epoch milliseconds',
-    reason string COMMENT 'what the transform says; null if it takes the record when asked alone'
+    reason string COMMENT 'what the transform says, or null if it takes the record when asked alone'
 )
 PARTITIONED BY (dt string COMMENT 'day of arrival at the delivery stream, yyyy-MM-dd, UTC')
 ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'

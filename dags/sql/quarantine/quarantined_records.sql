@@ -7,7 +7,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS quarantined_records (
     attemptsmade int COMMENT 'how often the transform was invoked with the record',
     arrivaltimestamp bigint COMMENT 'when it arrived at the delivery stream, epoch milliseconds',
     errorcode string COMMENT 'what went wrong, as Firehose sees it',
-    errormessage string COMMENT 'the same in words; why the transform refused it is in quarantine',
+    errormessage string COMMENT 'the same in words (why the transform refused it, quarantine says)',
     attemptendingtimestamp bigint COMMENT 'when the last attempt ended, epoch milliseconds',
     rawdata string COMMENT 'the record, in base64',
     lambdaarn string COMMENT 'the transform'

@@ -5,9 +5,9 @@
 CREATE TABLE IF NOT EXISTS redrives (
     run_id string COMMENT 'the run of redrive_orders',
     redriven_at timestamp COMMENT 'when the stream had acknowledged it, UTC',
-    source string COMMENT 'quarantine; dlq: read again from the stream of the table; table: made from the item',
+    source string COMMENT 'quarantine, dlq (read again from the stream of the table) or table (made from the item)',
     payload_digest string COMMENT 'SHA-256 of the record, in lower-case hex',
-    failures bigint COMMENT 'how often it had failed by then; if it fails more often, it waits again',
+    failures bigint COMMENT 'how often it had failed by then (if it fails more often, it waits again)',
     event_id string COMMENT 'id of the change',
     orderid string COMMENT 'the order'
 )
