@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
+    _get_parquet_writer_kwargs,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
@@ -84,7 +85,7 @@ class TableFiles:
         )
         # Several row groups make a file, so that it ends near its target size.
         self._row_group = min(_ROW_GROUP_BYTES, self._target // 2)
-        self._codec = properties.get(TableProperties.PARQUET_COMPRESSION, "zstd").lower()
+        self._options = _get_parquet_writer_kwargs(properties)
         self._locations = table.location_provider()
         self._statistics = compute_statistics_plan(self._schema, properties)
         self._ids = parquet_path_to_id_mapping(self._schema)
@@ -150,10 +151,15 @@ class TableFiles:
                 self._close(partition)
 
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="iceberg-write") as pool:
-            for _ in pool.map(complete, self._partitions.values()):
-                pass
+            futures = [pool.submit(complete, one) for one in self._partitions.values()]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
         self._partitions.clear()
-        return list(self._done)
+        return sorted(self._done, key=lambda file: file.file_path)
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         columns = []
@@ -200,10 +206,7 @@ class TableFiles:
             self._files += 1
             path = Path(self._folder.name) / str(self._files)
         sink = pa.OSFile(str(path), "wb")
-        codec = "none" if self._codec == "uncompressed" else self._codec
-        writer = pq.ParquetWriter(
-            sink, self._arrow, compression=codec, store_decimal_as_integer=True
-        )
+        writer = pq.ParquetWriter(sink, self._arrow, store_decimal_as_integer=True, **self._options)
         return _File(path, sink, writer)
 
     def _close(self, partition: _Partition) -> None:
