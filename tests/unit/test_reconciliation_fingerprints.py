@@ -160,3 +160,17 @@ def test_an_item_that_breaks_a_rule_is_refused_with_the_reason(
 def test_the_amount_loses_no_digit() -> None:
     values = of_item(quantity={"N": "2147483647"}, price={"N": "99999999999999.9999"})
     assert amount(values) == Decimal("214748364699999999785251.6353")
+
+
+def test_a_row_that_is_older_than_a_column_has_its_value_in_attributes() -> None:
+    item = of_item(channel={"S": "web"}, gift={"BOOL": True})
+    assert of_row(attributes='{"channel":"web","gift":true}') == item
+    assert of_row(channel="web", attributes='{"channel":"web","gift":true}') == item
+    assert of_row(attributes='{"channel":"web"}') == of_item(channel={"S": "web"})
+    assert of_row(channel="store", attributes='{"channel":"web","gift":true}') != item
+
+
+def test_a_nested_name_is_no_column() -> None:
+    nested = {"M": {"channel": {"S": "web"}}}
+    assert of_row(attributes='{"gift":{"channel":"web"}}') == of_item(gift=nested)
+    assert of_row(attributes='["channel"]') != of_item()

@@ -9,6 +9,7 @@ names.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
@@ -34,6 +35,7 @@ FIELDS: Final = (*(attribute.name for attribute in _known), "attributes", "order
 EXACT: Final = Context(prec=200, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """For arithmetic that loses no digit; the usual context has 28, and a number of DynamoDB 38."""
 
+_a_known_name: Final = re.compile(rf'"(?:{"|".join(a.name for a in _known)})"').search
 _QUANTITY: Final = FIELDS.index("quantity")
 _PRICE: Final = FIELDS.index("price")
 
@@ -64,11 +66,32 @@ def item_values(item: Mapping[str, Any], at: datetime) -> Values:
 
 
 def row_values(cells: Sequence[str | None]) -> Values:
-    """The values of a row of silver: the `FIELDS` in their order, as Athena prints them."""
+    """The values of a row of silver: the `FIELDS` in their order, as Athena prints them.
+
+    In a row that is older than a column, `attributes` has what would be in the column now.
+    """
     *given, order_date = cells
+    if given[-1] is not None and _a_known_name(given[-1]):
+        given = _in_columns(given)
     order_ts = given[_ORDER_TS]
     values = _canonical(given, datetime.fromisoformat(order_ts) if order_ts else None)
     return values if order_ts is None else (*values[:-1], order_date)
+
+
+def _in_columns(cells: list[str | None]) -> list[str | None]:
+    """Values with the known attributes in their own fields, and no longer in `attributes`."""
+    *known, attributes = cells
+    try:
+        others = json.loads(attributes or "", parse_int=Decimal, parse_float=Decimal)
+    except ValueError:
+        return cells
+    if not isinstance(others, dict):
+        return cells
+    for place, attribute in enumerate(_known):
+        value = others.pop(attribute.name, None)
+        if known[place] is None and value is not None:
+            known[place] = str(value)
+    return [*known, _written(others) if others else None]
 
 
 def fingerprint(values: Values) -> bytes:
