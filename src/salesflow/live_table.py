@@ -16,6 +16,7 @@ a total is the sum over its lanes.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -87,10 +88,16 @@ class Product(NamedTuple):
 
 def totals_of_time(epoch_seconds: int, lane: int) -> tuple[Total, Total]:
     """The minute and the hour of a time."""
-    at = datetime.fromtimestamp(epoch_seconds, UTC)
+    return _totals_of_minute(epoch_seconds // 60, lane)
+
+
+@lru_cache(maxsize=4096)
+def _totals_of_minute(minute: int, lane: int) -> tuple[Total, Total]:
+    begin = minute * 60
+    at = datetime.fromtimestamp(begin, UTC)
     return (
-        Total(MINUTES, f"{at:{_MINUTE}}#{lane}", epoch_seconds // 60 * 60 + _seconds(MINUTES_KEPT)),
-        Total(HOURS, f"{at:{_HOUR}}#{lane}", epoch_seconds // 3600 * 3600 + _seconds(HOURS_KEPT)),
+        Total(MINUTES, f"{at:{_MINUTE}}#{lane}", begin + _seconds(MINUTES_KEPT)),
+        Total(HOURS, f"{at:{_HOUR}}#{lane}", begin // 3600 * 3600 + _seconds(HOURS_KEPT)),
     )
 
 

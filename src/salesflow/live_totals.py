@@ -137,11 +137,10 @@ class OrderState:
         )
         if change.refused is not None:
             return state
-        known = [at for at in (self.first_changed, change.at) if at is not None]
-        state = replace(state, first_changed=min(known))
-        if change.number > self.newest:
-            state = replace(state, newest=change.number, sale=change.sale)
-        return state
+        first = change.at if self.first_changed is None else min(self.first_changed, change.at)
+        if change.number < self.newest:
+            return replace(state, first_changed=first)
+        return replace(state, first_changed=first, newest=change.number, sale=change.sale)
 
     @property
     def ordered(self) -> int | None:
