@@ -131,20 +131,18 @@ rows = st.lists(
             "note": st.sampled_from(["x", "y", None]),
         }
     ),
+    min_size=1,
     max_size=5,
 )
-clauses = st.lists(
-    st.one_of(
-        st.builds(
-            Clause, st.just(True), st.sampled_from(list(MATCHED)), st.sampled_from(list(CHANGES))
-        ),
-        st.builds(
-            Clause, st.just(False), st.sampled_from(list(UNMATCHED)), st.sampled_from(list(INSERTS))
-        ),
-    ),
-    min_size=1,
-    max_size=3,
+matched = st.builds(
+    Clause, st.just(True), st.sampled_from(list(MATCHED)), st.sampled_from(list(CHANGES))
 )
+unmatched = st.builds(
+    Clause, st.just(False), st.sampled_from(list(UNMATCHED)), st.sampled_from(list(INSERTS))
+)
+clauses = st.tuples(
+    st.lists(matched, max_size=2), st.lists(unmatched, min_size=1, max_size=2)
+).flatmap(lambda both: st.permutations([*both[0], *both[1]]))
 layouts = st.sampled_from([{}, {"day": "identity"}, {"id": "bucket[2]"}, {"day": "month"}])
 
 
@@ -160,7 +158,7 @@ def athena(local_aws: LocalAws) -> Athena:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    batches=st.lists(rows, min_size=1, max_size=2),
+    batches=st.lists(rows, max_size=2),
     source=rows,
     on=st.sampled_from(list(ON)),
     clauses=clauses,
