@@ -235,7 +235,7 @@ def _figure(traces: list[dict[str, Any]], **layout: Any) -> str:
     """Checked by plotly, and as JSON in which no markup can begin."""
     from plotly import graph_objects  # type: ignore[import-untyped]
 
-    axes = {"automargin": True, "fixedrange": True, "zeroline": False}
+    axes = {"automargin": True, "fixedrange": True, "zeroline": False, "ticklabelstandoff": 6}
     figure = graph_objects.Figure(
         data=traces,
         layout={
