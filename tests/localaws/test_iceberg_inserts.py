@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
 
@@ -268,3 +268,23 @@ def test_manifests_do_not_pile_up(athena: Athena) -> None:
     early = table.metadata.snapshots[5]
     then = table.scan(snapshot_id=early.snapshot_id).to_arrow().column("quantity").to_pylist()
     assert sorted(then) == [0, 2, 3, 4]
+
+
+@pytest.mark.behaviour(
+    "athena", "A snapshot has the time at which it was committed, and names the query."
+)
+def test_snapshots_have_their_time_and_query(athena: Athena) -> None:
+    iceberg.create(athena)
+    later = datetime.now(UTC) + timedelta(days=3)
+    for now in (later, datetime.now(UTC)):
+        athena.start("INSERT INTO orders (quantity) VALUES (1)")
+        athena.local_aws.step(now)
+
+    first, second = iceberg.opened(athena).metadata.snapshots
+    at = datetime.fromtimestamp(first.timestamp_ms / 1000, UTC)
+    assert later - timedelta(seconds=1) < at < later + timedelta(minutes=5)
+    assert second.timestamp_ms > first.timestamp_ms  # though the clock was turned back
+    for snapshot in (first, second):
+        assert snapshot.summary is not None
+        query = str(snapshot.summary["trino_query_id"])
+        assert any(path.rpartition("/")[2].startswith(query) for path in iceberg.files(athena))
