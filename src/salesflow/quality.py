@@ -46,6 +46,7 @@ VOLUME_MOST: Final = 4.0
 """The multiple of the usual number of orders up to which it is no large one."""
 
 _LONGEST_SAMPLE: Final = 2000
+_PROBLEMS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ class Outcome:
 
 def problems_outcome(check_name: str, problems: Sequence[str]) -> Outcome:
     """The outcome of a check that stops the merge if it finds any problem."""
-    return Outcome(check_name, BLOCKING, not problems, len(problems), "; ".join(problems))
+    return Outcome(
+        check_name, BLOCKING, not problems, len(problems), "; ".join(problems[:_PROBLEMS_SHOWN])
+    )
 
 
 def row_outcomes(faulty: Iterable[Mapping[str, Any]]) -> list[Outcome]:

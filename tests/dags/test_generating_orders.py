@@ -92,6 +92,12 @@ def test_a_time_without_zone_is_refused(table: Any) -> None:
         generate(until="2026-03-04T00:00:00")
 
 
+def test_orders_of_the_future_are_refused_before_the_transform_would(table: Any) -> None:
+    with pytest.raises(AirflowFailException, match="is in the future"):
+        generate(until="2999-01-01T00:00:00Z")
+    assert items(table) == []
+
+
 COUNTS = {"inserted": 10, "changed": 4, "removed": 1, "batches": 1, "retries": 0, "writes": 15}
 
 

@@ -124,6 +124,12 @@ def test_without_an_aws_it_says_how_to_get_one() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_orders_of_the_future_are_refused_before_the_transform_would(shell: Shell) -> None:
+    done = shell("generate", "--orders", "1", "--until", "2999-01-01")
+    assert done.returncode == 2
+    assert "is in the future" in done.stderr
+
+
 def test_a_file_that_can_not_be_read_writes_nothing(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("a,b\n1,2\n")

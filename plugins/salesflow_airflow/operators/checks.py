@@ -174,8 +174,10 @@ class CheckRowsOperator(LakeCheckOperator):
             if context["params"]["set_aside"]:
                 self.hook.run(self.set_aside_rows)
             passed, (_, new_rows, new_orders) = self.judge(context)
-        except pyathena.OperationalError as error:
-            problems = self._unreadable(str(error))
+        except pyathena.OperationalError:
+            # Athena doesn't always say which object it failed for, and never which others it will.
+            s3 = connect("s3", self.conn_id)
+            problems = list(unreadable_objects(s3, self.bucket, self.delivery["partitions"]))
             if not problems:
                 raise
             objects = problems_outcome("objects", problems)
@@ -187,13 +189,6 @@ class CheckRowsOperator(LakeCheckOperator):
             "new_rows": new_rows,
             "new_orders": new_orders,
         }
-
-    def _unreadable(self, reason: str) -> list[str]:
-        """What can't be read, if that is what a query failed for."""
-        if not reason.startswith("HIVE_"):
-            return []
-        s3 = connect("s3", self.conn_id)
-        return list(unreadable_objects(s3, self.bucket, self.delivery["partitions"]))
 
     def _named_rows(self) -> list[dict[str, Any]]:
         columns = ("problem", "found", "orderid", "event_id", "path")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -94,5 +94,9 @@ class GenerateOrdersOperator(BaseOperator):
         until = datetime.fromisoformat(self.until) if self.until else due
         if until.tzinfo is None:
             raise AirflowFailException(f"until={self.until} has no time zone: add one, such as Z")
+        if until > datetime.now(UTC):
+            raise AirflowFailException(
+                f"until={until.isoformat()} is in the future, where no order can have been placed"
+            )
         seed = int(until.timestamp()) if self.seed in (None, "") else int(self.seed or 0)
         return Assignment(int(self.orders), int(self.days), until, seed)

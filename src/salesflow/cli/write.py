@@ -56,6 +56,11 @@ def generate(
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
     if end.year < _FIRST_YEAR:
         raise typer.BadParameter(f"{end.date()} is before {_FIRST_YEAR}", param_hint="--until")
+    if end > datetime.now(UTC):
+        raise typer.BadParameter(
+            f"{end.isoformat()} is in the future, where no order can have been placed",
+            param_hint="--until",
+        )
     warehouse = Warehouse()
     if rate is None:
         total = orders or 5000
