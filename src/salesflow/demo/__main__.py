@@ -39,6 +39,8 @@ from salesflow.demo.processes import (
 from salesflow.deployment import StackMissing, deployment_prefix, stack_outputs
 from salesflow.local import ROOT, AirflowUnready, aws_environment
 from salesflow.queries import QueryFailed
+from salesflow.reconciliation.reconcile import reconcile
+from salesflow.reconciliation.silver import SilverMissing
 
 STAGE = "dev"
 ORDERS = 5_000
@@ -46,6 +48,7 @@ DAYS = 30
 SEED = 1
 BUFFER_SECONDS = 2
 RUN_SECONDS = 600
+SHOWN_REPORTS = ("day_totals", "sales_by_product")
 
 _EXPECTED = (
     AirflowUnready,
@@ -54,6 +57,7 @@ _EXPECTED = (
     ClientError,
     QueryFailed,
     RunFailed,
+    SilverMissing,
     StackMissing,
     httpx.HTTPError,
 )
@@ -70,6 +74,7 @@ class Outcome:
     rows_delivered: int = 0
     rows_quarantined: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
+    reconciled: dict[str, int] = field(default_factory=dict)
     airflow_url: str = ""
     error: str | None = None
 
@@ -162,7 +167,7 @@ class Demo:
             self.outcome.changes_written = written["changes"]
 
     def _ingest(self) -> None:
-        with self.step("ingest", "waiting for the delivery, crawling, checking") as watch:
+        with self.step("ingest", "waiting for the delivery, crawling, checking, merging") as watch:
             run = self.airflow.run_after_assets("ingest_orders", seconds=60)
             self.airflow.wait(run, RUN_SECONDS, watch)
 
@@ -174,7 +179,9 @@ class Demo:
             self.airflow.wait(run, RUN_SECONDS, watch)
             self.outcome.reports = [
                 {key: report[key] for key in ("name", "s3_uri", "rows")}
-                for report in self.airflow.results(run, "run_report")
+                for stored in self.airflow.results(run, "run_report")
+                for report in stored
+                if report["day"] == day
             ]
 
     def _check(self) -> Figures:
@@ -188,9 +195,21 @@ class Demo:
             raise RunFailed(
                 f"{self.outcome.changes_written} changes were written, {arrived} have arrived"
             )
+        self._reconcile(outputs)
         for report in self.outcome.reports:
-            screen.show_report(report["s3_uri"], read_report(report["s3_uri"]))
+            if report["name"] in SHOWN_REPORTS:
+                screen.show_report(report["s3_uri"], read_report(report["s3_uri"]))
+        others = [report["name"] for report in self.outcome.reports]
+        screen.say(f"{len(others)} reports are there: {', '.join(others)}")
         return figures
+
+    def _reconcile(self, outputs: Mapping[str, str]) -> None:
+        with self.step("reconcile", "comparing silver with DynamoDB, order by order"):
+            connect: Any = boto3.client
+            found = reconcile(connect, outputs)
+        self.outcome.reconciled = {"orders": found.compared, "mismatches": found.mismatches}
+        if found.mismatches:
+            raise RunFailed("\n".join(found.lines()))
 
 
 def main(

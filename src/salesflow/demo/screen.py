@@ -20,16 +20,13 @@ Watch = Callable[[Mapping[str, str]], None]
 _ROWS_SHOWN = 8
 # Of a wide report, these fit into a terminal and say what it is about.
 _TELLING_COLUMNS = (
-    "unique_products",
-    "product_names",
-    "orderid",
+    "day",
+    "what",
     "product_name",
     "orders",
     "units",
     "total_sales",
-    "quantity",
-    "price",
-    "status",
+    "net_sales",
 )
 _console = Console(highlight=False)
 
