@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline_runs import STAGE, Pipeline
+from salesflow.deliveries import ERROR_PREFIX
 from salesflow.generator import history
 from salesflow.orders import Order, Put
 
@@ -136,6 +137,21 @@ def test_an_order_without_time_is_dated_by_its_first_change(pipeline: Pipeline) 
     assert day in {(UNTIL + timedelta(days=late)).date().isoformat() for late in (0, 1)}
 
 
+def test_an_attribute_that_nobody_declared_is_queryable_at_once(pipeline: Pipeline) -> None:
+    gifts = pipeline.query(
+        "SELECT orderid FROM orders_current "
+        "WHERE json_extract_scalar(attributes, '$.gift') = 'true'"
+    )
+    assert gifts == [("order-4",)]
+
+
+def test_a_deleted_order_leaves_a_tombstone_with_what_it_was(pipeline: Pipeline) -> None:
+    [tombstone] = pipeline.query(
+        "SELECT is_deleted, product_name, quantity, price FROM orders WHERE orderid = '2044'"
+    )
+    assert tombstone == ("true", "Tablet", "4", "200.4400")
+
+
 def test_a_changed_and_a_deleted_order_appear_as_new_rows(pipeline: Pipeline) -> None:
     changed = pipeline.query(
         "SELECT event_type, quantity FROM orders_changelog WHERE orderid = '921' "
@@ -153,7 +169,7 @@ def test_a_changed_and_a_deleted_order_appear_as_new_rows(pipeline: Pipeline) ->
 def test_a_poison_item_is_in_the_error_prefix_and_in_nothing_else(pipeline: Pipeline) -> None:
     failed = [
         json.loads(line)
-        for body in pipeline.objects("errors/").values()
+        for body in pipeline.objects(ERROR_PREFIX).values()
         for line in body.splitlines()
     ]
     assert len(failed) == 1
