@@ -22,4 +22,4 @@ FROM (
 {%- endif %}
 ) AS days
 CROSS JOIN (SELECT max(merged_at) AS merged_until FROM merges) AS merged
-ORDER BY day = DATE '{{ task.day }}' DESC, day
+ORDER BY days.day = DATE '{{ task.day }}' DESC, days.day
