@@ -24,7 +24,7 @@ class FindDaysOperator(AthenaStatementOperator):
     template_fields: Sequence[str] = ("day", *AthenaOperator.template_fields)
 
     def __init__(self, *, day: str, query: str = "sql/gold/find_days.sql", **kwargs: Any) -> None:
-        super().__init__(query=query, **kwargs)
+        super().__init__(query=query, multiple_outputs=True, **kwargs)
         self.day = day
 
     def execute(self, context: Context) -> dict[str, Any]:
