@@ -53,7 +53,7 @@ class Lake:
         self.outputs = deploy(["storage", "analytics"])
         self.athena: Any = boto3.client("athena")
         self.s3: Any = boto3.client("s3")
-        for name in ("create_orders", "create_merges"):
+        for name in ("create_orders", "create_merges", "create_merged_days"):
             self.run(f"silver/{name}")
 
     def run(self, name: str, **task: Any) -> list[Row]:

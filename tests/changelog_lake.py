@@ -106,8 +106,9 @@ class ChangelogLake:
 
     def declare(self) -> None:
         """Make the tables of silver, and the view."""
-        for name in ("silver/create_orders", "silver/create_merges", "orders_current"):
-            self.run(name)
+        for name in ("create_orders", "create_merges", "create_merged_days"):
+            self.run(f"silver/{name}")
+        self.run("orders_current")
 
     def everything(self) -> str:
         """The condition that selects all partitions."""

@@ -123,6 +123,7 @@ def test_an_attribute_that_was_declared_since_becomes_a_column(
         known = tuple(c for c in silver.ORDERS_COLUMNS if c.name != "channel")
         before.setattr(silver, "ORDERS_COLUMNS", known)
         lake.run("silver/create_orders")
+        lake.run("silver/create_merged_days")
         state = tuple(c for c in silver.STATE_COLUMNS if c.name != "channel")
         before.setattr(silver, "STATE_COLUMNS", state)
         lake.arrive(change("a", 1, "INSERT", attributes='{"channel":"web"}'))
@@ -168,6 +169,43 @@ def test_a_merge_says_what_it_read_and_wrote(lake: ChangelogLake, run: Run) -> N
     assert (merged["changes"], merged["orders"], merged["order_dates"]) == (3, 2, 1)
     assert merged["scanned_bytes"] > 0
     assert lake.current("orderid") == [("a",), ("b",)]
+
+
+def noted(lake: ChangelogLake) -> list[str | None]:
+    """The days that merges have touched, in the order of the merges."""
+    return [day for [day] in lake.query("SELECT order_date FROM merged_days ORDER BY merged_at, 1")]
+
+
+def test_the_days_that_a_merge_touches_are_noted_and_those_that_orders_leave(
+    lake: ChangelogLake, run: Run
+) -> None:
+    declare(run)
+    lake.arrive(change("a", 1, "INSERT"), change("b", 2, "INSERT"))
+    merge(run, (DAY, "12"))
+    lake.arrive(change("a", 3, order_ts="2026-02-01"), hour="13")
+    merge(run, (DAY, "13"))
+    assert noted(lake) == [DAY, "2026-02-01", DAY]
+
+
+def test_days_of_changes_that_came_while_it_merged_are_noted_by_the_next(
+    lake: ChangelogLake, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(run)
+    lake.arrive(change("a", 1, "INSERT"))
+    run_statement = MergeOrdersOperator.run_statement
+
+    def overtaken(operator: Any, statement: str, context: Any) -> None:
+        if "MERGE" in statement:
+            lake.arrive(change("late", 2, "INSERT", order_ts="2026-02-01"))
+        run_statement(operator, statement, context)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MergeOrdersOperator, "run_statement", overtaken)
+        merge(run, (DAY, "12"))
+    assert noted(lake) == [DAY]
+    for following in ("the next", "the one after"):
+        assert merge(run, (DAY, "12"), run_id=following)["orders"] == 0
+        assert noted(lake) == [DAY, "2026-02-01", DAY]
 
 
 def test_without_new_rows_nothing_is_asked(lake: ChangelogLake, run: Run) -> None:

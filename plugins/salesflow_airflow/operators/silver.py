@@ -138,8 +138,8 @@ class MergeOrdersOperator(DeliveryQueryOperator):
         scanned = self._scanned_bytes()
         _, rows = self.result_rows()
         dates = [(day, int(orders or 0)) for day, orders, *_ in rows if day is not None]
-        moved_from = {day for *_, days in rows if days for day in days.split(",")}
-        self.touched = sorted({day for day, _ in dates} | moved_from)
+        others = {day for *_, days in rows if days for day in days.split(",")}
+        self.touched = sorted({day for day, _ in dates} | others)
         if self.touched:
             self.run_statement(self.render_template(self.note, context), context)
         for until in cuts([day for day, _ in dates]):
