@@ -1,4 +1,7 @@
-{# What all reports say of a group of rows of sold.sql, for SELECT ... (include). -#}
+-- Not a statement: what all reports say of a group of orders (include).
+-- Grain: one row per group.
+-- Inputs: rows of sold.sql.
+-- Late data: as in the report that includes it.
     count(*) AS orders,
     coalesce(sum(quantity), 0) AS units,
     coalesce(sum(total), 0) AS total_sales,

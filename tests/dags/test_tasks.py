@@ -54,7 +54,11 @@ def test_a_parameter_that_no_template_has_is_named() -> None:
 
 
 def test_every_function_is_packaged() -> None:
-    assert sorted(package_lambdas.function()) == ["GenerateCodeKey", "TransformCodeKey"]
+    assert sorted(package_lambdas.function()) == [
+        "AggregateCodeKey",
+        "GenerateCodeKey",
+        "TransformCodeKey",
+    ]
 
 
 def test_a_function_that_can_not_be_packaged_is_named(tmp_path: Path) -> None:

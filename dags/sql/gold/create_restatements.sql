@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS restatements (
     sum_before decimal(38, 4) COMMENT 'what it added up to in the version before',
     sum_after decimal(38, 4) COMMENT 'what it adds up to now',
     difference decimal(38, 4) COMMENT 'sum_after - sum_before',
-    rows_gone bigint COMMENT 'rows that only the version before has; a changed row is gone and new',
+    rows_gone bigint COMMENT 'rows that only the version before has. A changed row is gone and new',
     rows_new bigint COMMENT 'rows that only this version has',
     run_id string COMMENT 'the run of daily_sales_reports',
     restated_at timestamp COMMENT 'when the row was written, UTC'
