@@ -27,6 +27,9 @@ ORDERS_WRITTEN: Final = Asset("orders_written", uri="salesflow://orders_written"
 ORDERS: Final = Asset("orders", uri="salesflow://orders")
 """Changes are queryable. Extra: stage, newest (when the newest object came that was crawled)."""
 
+SALES_REPORTS: Final = Asset("sales_reports", uri="salesflow://sales_reports")
+"""A day's reports are stored, and so are those that it restated."""
+
 
 def stage_param() -> Param:
     """The param that says which deployment a run works on."""

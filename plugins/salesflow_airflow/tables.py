@@ -19,6 +19,9 @@ TABLES: Final = [
     "sql/reference/restocks.sql",
     "sql/gold/create_report_runs.sql",
     "sql/gold/create_restatements.sql",
+    "sql/gold/create_sales_projection.sql",
+    "sql/gold/create_projection_backtest.sql",
+    "sql/gold/create_projection_accuracy.sql",
 ]
 
 VIEWS: Final = [

@@ -23,6 +23,7 @@ def test_there_are_the_dags_that_the_design_names() -> None:
         "generate_orders",
         "ingest_orders",
         "daily_sales_reports",
+        "project_sales",
         "redrive_orders",
         "maintain_lake",
         "teardown_pipeline",
