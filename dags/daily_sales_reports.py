@@ -12,7 +12,7 @@ is computed again. Where a report differs, it becomes a new version; the one bef
 **When:** every day at 00:00 UTC for the day before; backfillable (a backfill restates no other
 days); by hand for the given day.
 **Waits:** until all that was written on that day is in silver, 2 hours.
-**Assets:** none.
+**Assets:** emits `sales_reports`, which starts `project_sales`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
-from salesflow_airflow.defaults import DEFAULT_ARGS, TAGS, stage_param
+from salesflow_airflow.defaults import DEFAULT_ARGS, SALES_REPORTS, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
 from salesflow_airflow.operators.report import ReportOperator
 from salesflow_airflow.operators.reporting import FindDaysOperator, RecordReportsOperator
@@ -83,7 +83,11 @@ def daily_sales_reports() -> None:
         **athena,
     ).expand(report=REPORTS)
     record_reports = RecordReportsOperator(
-        task_id="record_reports", results=run_report.output, found=days.output, **athena
+        task_id="record_reports",
+        results=run_report.output,
+        found=days.output,
+        outlets=[SALES_REPORTS],
+        **athena,
     )
 
     day >> declare_tables >> silver >> days >> run_report >> record_reports
