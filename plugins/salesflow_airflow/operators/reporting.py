@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
@@ -77,9 +77,7 @@ class RecordReportsOperator(AthenaStatementOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Write down what changed, then that the days are reported; what changed."""
         reports = [report for results in self.results for report in results]
-        self.changes = [
-            change for report in reports if report["restated"] for change in _changes(report)
-        ]
+        self.changes = [change for report in reports for change in changes_of(report)]
         if self.changes:
             self.run_statement(self.render_template(self.restatements, context), context)
         if self.merged_until is not None:
@@ -87,9 +85,11 @@ class RecordReportsOperator(AthenaStatementOperator):
         return self.changes
 
 
-def _changes(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """A restated report's changes, one for each column whose sum is another."""
+def changes_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A report's changes, one for each column whose sum is another; none if it isn't restated."""
     restated = report["restated"]
+    if not restated:
+        return []
     rows = {
         "report": report["name"],
         "day": report["day"],

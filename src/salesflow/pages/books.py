@@ -222,9 +222,9 @@ def accuracy(rows: Sequence[Accuracy], unit: Currency) -> Table:
 
 
 def restatements(rows: Sequence[contents.Restatement], unit: Currency) -> Table:
-    """Earlier days whose reports have changed."""
+    """Days whose reports have changed."""
     return Table(
-        "Reports of earlier days that late changes have changed",
+        "Reports that late changes have changed",
         (
             Column("Day", numeric=False),
             Column("Report", numeric=False),
@@ -248,7 +248,7 @@ def restatements(rows: Sequence[contents.Restatement], unit: Currency) -> Table:
             )
             for row in rows[:_MOST_RESTATEMENTS]
         ),
-        empty="No earlier day was restated.",
+        empty="No day was restated.",
         note=f"And {number(len(rows) - _MOST_RESTATEMENTS)} more changes."
         if len(rows) > _MOST_RESTATEMENTS
         else "",

@@ -243,6 +243,7 @@ class DailyReport:
     Attributes:
         shop: whose sales these are, for example the deployment.
         projection: or the reason why there is none.
+        failed: reports that could not be computed; what they would fill is missing.
     """
 
     day: date
@@ -266,3 +267,4 @@ class DailyReport:
     top_customers: tuple[TopCustomer, ...] = ()
     stock: tuple[Stock, ...] = ()
     restatements: tuple[Restatement, ...] = ()
+    failed: tuple[str, ...] = ()

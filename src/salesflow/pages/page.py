@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -23,6 +24,7 @@ from salesflow.pages.formatting import (
     number,
     short_day,
 )
+from salesflow.pages.reading import SECTIONS
 from salesflow.projection.rows import TOTAL
 
 CONTENT_TYPE: Final = "text/html; charset=utf-8"
@@ -49,7 +51,8 @@ def render(report: contents.DailyReport, currency_code: str = "USD") -> bytes:
             report=report,
             day=long_day(report.day),
             state=_state(report),
-            sold=any(row.orders for row in report.products + report.hours),
+            sold=any(row.orders for row in report.products + report.hours)
+            or not {"sales_by_product", "hourly_sales"}.isdisjoint(report.failed),
             figures=_figures(report, unit),
             unit=unit,
             style=_template_file("style.css"),
@@ -155,6 +158,9 @@ def _tables(report: contents.DailyReport, unit: Currency) -> dict[str, tables.Ta
         made["weeks"] = books.projected_weeks(report.projection.days, unit)
         made["series"] = books.projected_series(report.projection, unit)
         made["accuracy"] = books.accuracy(report.projection.accuracy, unit)
+    for field, (name, _, _) in SECTIONS.items():
+        if name in report.failed and field in made:
+            made[field] = replace(made[field], empty=f"Missing, as the report {name} failed.")
     return made
 
 

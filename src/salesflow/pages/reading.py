@@ -57,16 +57,21 @@ class UnreadableRows(ValueError):
     """A CSV file that isn't what a page reads; the message says which column or value."""
 
 
-def read_sections(read: Callable[[str], bytes]) -> dict[str, tuple[Any, ...]]:
-    """The fields of `DailyReport` that reports fill; `read` gives the CSV file of a report.
+def read_sections(read: Callable[[str], bytes | None]) -> dict[str, tuple[Any, ...]]:
+    """The fields of `DailyReport` that reports fill.
+
+    Args:
+        read: gives the CSV file of a report; None: there is none, and its field is left out.
 
     Raises:
         UnreadableRows: a report lacks a column, or a value isn't of its type.
     """
     sections = {}
     for field, (report, row_type, renamed) in SECTIONS.items():
+        if (text := read(report)) is None:
+            continue
         try:
-            sections[field] = rows_of(row_type, read(report), renamed)
+            sections[field] = rows_of(row_type, text, renamed)
         except UnreadableRows as error:
             raise UnreadableRows(f"report {report}: {error}") from None
     return sections

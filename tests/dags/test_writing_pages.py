@@ -1,0 +1,191 @@
+"""The task that writes the pages, on the local AWS: from the lake's books to a page that opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.execution_time.macros import ds_add
+
+from airflow_home import DAGS
+from changelog_lake import DAY, ChangelogLake, change
+from localaws.server import LocalAws
+from salesflow import queries
+from salesflow.daily_page import REPORTS, page_key
+from salesflow.pages.formatting import MINUS
+from salesflow_airflow.operators.page import PageLink, WritePageOperator
+from salesflow_airflow.operators.report import ReportOperator
+from salesflow_airflow.tables import MACROS, TABLES, VIEWS
+
+OTHER_DAY = "2026-02-24"
+WATERMARK = "2026-03-05T00:10:00+00:00"
+PATIENCE = queries.Patience
+NAMESPACE = {"dag_id": "reports", "run_id": "run", "try_number": 1, "max_tries": 2}
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def lake(aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch) -> ChangelogLake:
+    """A lake with all tables, two orders of a day, and a merge of theirs that was checked."""
+    monkeypatch.setattr(
+        queries,
+        "Patience",
+        lambda **more: PATIENCE(**more | {"interval": 0}, sleep=lambda _: aws_default.step()),
+    )
+    lake = ChangelogLake(aws_default)
+    with DAG("declare", schedule=None, template_searchpath=[str(DAGS)], user_defined_macros=MACROS):
+        declare = WritePageOperator(task_id="declare", days=[], results=[], **LAKE)
+    for statement in [*TABLES, *VIEWS]:
+        lake.query(declare.render_template(statement, {"task": declare, "run_id": "merge"}))
+    lake.arrive(change("a", 1, "INSERT"), change("b", 2, "INSERT", product_name="</script>"))
+    lake.merge()
+    at = f"TIMESTAMP '{DAY} 23:00:00'"
+    lake.query(f"INSERT INTO merged_days VALUES ('merge', {at}, DATE '{DAY}')")
+    lake.query(
+        "INSERT INTO check_results VALUES "
+        f"('merge', {at}, 'volume', 'warning', 'failed', CAST(2 AS bigint), 'only two rows'),"
+        f"('another', {at}, 'foreign', 'warning', 'failed', CAST(1 AS bigint), 'not of this day')"
+    )
+    return lake
+
+
+LAKE: dict[str, Any] = {
+    "bucket": "lake",
+    "database": "sales",
+    "workgroup": "sales",
+    "shop": "salesflow test",
+    "watermark": WATERMARK,
+}
+
+
+@pytest.fixture
+def reports(lake: ChangelogLake) -> list[list[dict[str, Any]]]:
+    """What the reports of a page return, all stored."""
+    results = []
+    with DAG("reports", schedule=None, template_searchpath=[str(DAGS)], user_defined_macros=MACROS):
+        for name in sorted(REPORTS):
+            more = {key: LAKE[key] for key in ("bucket", "database", "workgroup", "watermark")}
+            report = ReportOperator(task_id=f"run_{name}", report=name, days=[DAY], **more)
+            results.append(report.execute(context(report)))
+    return results
+
+
+def context(task: Any, **ti: Any) -> Any:
+    return {
+        "ti": SimpleNamespace(**NAMESPACE, **ti),
+        "task": task,
+        "macros": SimpleNamespace(ds_add=ds_add),
+        **MACROS,
+    }
+
+
+def write(results: list[list[dict[str, Any]]], *days: str) -> tuple[list[str], dict[str, str]]:
+    """What the task returns, and what it leaves for its link."""
+    pushed: dict[str, str] = {}
+    with DAG("reports", schedule=None, template_searchpath=[str(DAGS)], user_defined_macros=MACROS):
+        page = WritePageOperator(
+            task_id="write_page",
+            days=list(days),
+            results=results,
+            retries=2,
+            retry_delay=timedelta(0),
+            **LAKE,
+        )
+    push = lambda key, value: pushed.update({key: value})  # noqa: E731
+    return page.execute(context(page, xcom_push=push)), pushed
+
+
+def page(lake: ChangelogLake, day: str = DAY) -> str:
+    answer = lake.s3.get_object(Bucket="lake", Key=page_key(day))
+    assert answer["ContentType"] == "text/html; charset=utf-8"
+    return str(answer["Body"].read().decode())
+
+
+def test_a_page_is_of_the_lake_and_its_link_opens_it(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    uris, pushed = write(reports, DAY)
+    assert uris == [f"s3://lake/reports/page/dt={DAY}/page.html"]
+    text = page(lake)
+    assert "All that was written until 5 Mar 2026, 00:10 UTC is in these figures." in text
+    assert "$1,998.00" in text
+    assert "only two rows" in text
+    assert "not of this day" not in text
+    assert "There is no projection: none was made by the end of 2026-03-04" in text
+    assert "Missing, as" not in text
+    with urlopen(pushed["page_url"], timeout=10) as answer:
+        assert answer.read().decode() == text
+    write(reports, DAY)
+    assert page(lake) == text
+
+
+def test_a_report_that_failed_is_named_on_the_page(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    write([days for days in reports if days[0]["name"] != "sales_by_brand"], DAY)
+    assert "Missing, as the reports failed: sales by brand." in page(lake)
+
+
+def test_a_day_of_which_nothing_is_stored_is_named_and_the_others_have_pages(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    with pytest.raises(AirflowException, match=f"no report of {OTHER_DAY} is stored"):
+        write(reports, OTHER_DAY, DAY)
+    assert "Sales of Wednesday, 4 March 2026" in page(lake)
+
+
+def test_the_page_shows_how_its_day_was_restated_and_the_newest_projection_that_it_knew(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    for day, difference in ((DAY, "-149.0"), (OTHER_DAY, "-7.5")):
+        lake.query(
+            f"INSERT INTO restatements VALUES ('day_totals', DATE '{day}', 2, 'net_sales', "
+            f"CAST(500 AS decimal(38, 4)), CAST(351 AS decimal(38, 4)), "
+            f"CAST({difference} AS decimal(38, 4)), CAST(1 AS bigint), CAST(1 AS bigint), 'run', "
+            "TIMESTAMP '2026-03-12 00:30:00')"
+        )
+    decimals = ", ".join(f"CAST({value} AS decimal(18, 4))" for value in (100, 80, 120, 60, 140))
+    for as_of, model in (("2026-03-03", "theta"), ("2026-03-05", "clairvoyant")):
+        for measure in ("revenue", "units"):
+            lake.query(
+                f"INSERT INTO sales_projection VALUES (DATE '{as_of}', DATE '2026-03-06', 'total', "
+                f"'total', '{measure}', {decimals}, '{model}')"
+            )
+    write(reports, DAY)
+    text = page(lake)
+    assert f"{MINUS}$149.00" in text
+    assert "$7.50" not in text
+    assert "The model is: theta." in text
+    assert "clairvoyant" not in text
+
+
+def test_the_link_is_what_the_task_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = {"page_url": "http://127.0.0.1:1/lake/reports/page/dt=2026-03-04/page.html"}
+    monkeypatch.setattr(
+        "salesflow_airflow.operators.page.XCom.get_value", lambda ti_key, key: left.get(key)
+    )
+    assert PageLink().get_link(None, ti_key=None) == left["page_url"]
+    left.clear()
+    assert PageLink().get_link(None, ti_key=None) == ""
+
+
+def test_on_aws_the_link_leads_to_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AIRFLOW_CONN_AWS_DEFAULT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", CONNECTION)
+    task = WritePageOperator(task_id="write_page", days=[], results=[], **LAKE)
+    assert task.address(page_key(DAY)) == (
+        "https://console.aws.amazon.com/s3/object/lake"
+        "?region=eu-central-1&prefix=reports%2Fpage%2Fdt%3D2026-03-04%2Fpage.html"
+    )
+
+
+CONNECTION = (
+    '{"conn_type": "aws", "login": "a", "password": "b", "extra": {"region_name": "eu-central-1"}}'
+)
