@@ -9,6 +9,9 @@ Late changes restate: an earlier day that was reported before, and that a merge 
 is computed again. Where a report differs, it becomes a new version; the one before is kept under
 `report-versions/`, and the table `restatements` says by how much it changed.
 
+`reports/page/dt=<day>/page.html` shows a day to people, with the state of the data and the newest
+projection; the task `write_page` has a link to it. It says which reports failed, if any did.
+
 **When:** every day at 00:00 UTC for the day before; backfillable (a backfill restates no other
 days); by hand for the given day.
 **Waits:** until all that was written on that day is in silver, 2 hours.
@@ -24,6 +27,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, SALES_REPORTS, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
+from salesflow_airflow.operators.page import WritePageOperator
 from salesflow_airflow.operators.report import ReportOperator
 from salesflow_airflow.operators.reporting import FindDaysOperator, RecordReportsOperator
 from salesflow_airflow.operators.silver import DeclareTablesOperator
@@ -89,8 +93,19 @@ def daily_sales_reports() -> None:
         outlets=[SALES_REPORTS],
         **athena,
     )
+    # Beside record_reports, not after it: a report that failed has to fail the run as well.
+    write_page = WritePageOperator(
+        task_id="write_page",
+        trigger_rule="all_done_min_one_success",
+        days=days.output["days"],
+        results=run_report.output,
+        watermark=silver.output,
+        shop="salesflow {{ params.stage }}",
+        bucket=bucket,
+        **athena,
+    )
 
-    day >> declare_tables >> silver >> days >> run_report >> record_reports
+    day >> declare_tables >> silver >> days >> run_report >> [record_reports, write_page]
 
 
 daily_sales_reports()
