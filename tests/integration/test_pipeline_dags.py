@@ -220,12 +220,28 @@ def test_the_reports_are_those_of_the_generators_orders(pipeline: Pipeline) -> N
     assert {result["name"]: result["rows"] for result in results}["orders"] == len(OF_DAY)
     assert all(result["scanned_bytes"] > 0 for result in results)
 
+    [page] = pipeline.result("daily_sales_reports", "write_page")
+    assert page.endswith(f"/reports/page/dt={DAY}/page.html")
+
+
+def test_too_little_history_is_projected_by_a_sentence(pipeline: Pipeline) -> None:
+    states = pipeline.run("project_sales", day=DAY)
+    assert states.pop("project_sales") == "skipped"
+    assert set(states.values()) == {"success"}, states
+    [outcome] = report(pipeline, "projection_outcome")
+    assert outcome["sentence"].startswith("not enough history: needs 84 days")
+    assert pipeline.query("SELECT count(*) FROM sales_projection") == [("0",)]
+
 
 def figures(pipeline: Pipeline) -> tuple[Any, ...]:
     return (
         pipeline.query("SELECT count(*), sum(quantity * price) FROM orders_current"),
         pipeline.query("SELECT orderid, status, quantity FROM orders_current ORDER BY orderid"),
-        pipeline.objects("reports/"),
+        {
+            # What a page tells of the data is of the last merge.
+            key: body.partition(b'<section id="data"')[0] if key.endswith(".html") else body
+            for key, body in pipeline.objects("reports/").items()
+        },
     )
 
 
