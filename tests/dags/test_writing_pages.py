@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.execution_time.macros import ds_add
+from airflow.serialization.serialized_objects import OperatorSerialization
 
 from airflow_home import DAGS
 from changelog_lake import DAY, ChangelogLake, change
@@ -189,3 +190,18 @@ def test_on_aws_the_link_leads_to_the_console(monkeypatch: pytest.MonkeyPatch) -
 CONNECTION = (
     '{"conn_type": "aws", "login": "a", "password": "b", "extra": {"region_name": "eu-central-1"}}'
 )
+
+
+def test_airflow_shows_the_link_of_the_task(dag_bag: Any) -> None:
+    task = dag_bag.dags["daily_sales_reports"].get_task("write_page")
+    stored = OperatorSerialization.serialize_operator(task)
+    assert stored["_operator_extra_links"] == {"Report": "_link_PageLink"}
+
+
+def test_a_failed_report_fails_the_run_though_the_page_is_written(dag_bag: Any) -> None:
+    dag = dag_bag.dags["daily_sales_reports"]
+    leaves = {task.task_id: task.trigger_rule for task in dag.leaves}
+    assert leaves == {
+        "record_reports": "all_success",
+        "write_page": "all_done_min_one_success",
+    }
