@@ -75,6 +75,7 @@ def daily_sales_reports() -> None:
         mode="reschedule",
         poke_interval=60,
         timeout=timedelta(hours=2).total_seconds(),
+        execution_timeout=timedelta(hours=2, minutes=10),
         **athena,
     )
     days = FindDaysOperator(task_id="find_days", day=day, **athena)
