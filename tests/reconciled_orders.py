@@ -98,6 +98,13 @@ class Orders:
             f"INSERT INTO merges (run_id, merged_at, complete_until) VALUES ('by hand', {at}, {at})"
         )
 
+    def settle(self) -> None:
+        """Note that silver has all there is: what it lacks isn't on its way any more.
+
+        A change of the second in which silver was completed counts as one that may be.
+        """
+        self.complete(datetime.now(UTC) + timedelta(seconds=2))
+
     # ------------------------------------------------------------------ reading
 
     def client(self, service: str) -> Any:

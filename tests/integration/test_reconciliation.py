@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -72,6 +72,7 @@ def test_values_of_every_kind_match(orders: Orders) -> None:
 
 
 def test_a_removed_row_is_a_missing_order(some: Orders) -> None:
+    some.settle()
     some.athena.run("DELETE FROM orders WHERE orderid = 'A-07'")
     found = some.reconcile()
     assert (found.mismatches, names(found, Verdict.MISSING)) == (1, ["A-07"])
@@ -102,7 +103,7 @@ def test_an_added_row_is_an_extra_order(some: Orders) -> None:
     some.merge()
     some.remove("B-1")
     some.chain.step()
-    some.complete(datetime.now(UTC) + timedelta(seconds=2))
+    some.settle()
     found = some.reconcile()
     assert (found.mismatches, names(found, Verdict.EXTRA)) == (1, ["B-1"])
     assert "is not in silver" in found.named[0].details()
@@ -141,6 +142,7 @@ def test_a_tombstone_that_was_turned_over_is_noticed(
 ) -> None:
     some.remove("A-03")
     some.merge()
+    some.settle()
     some.athena.run(
         f"UPDATE orders SET is_deleted = {is_deleted} WHERE orderid IN ('A-03', 'A-04')"
     )
@@ -176,7 +178,7 @@ def test_a_change_that_the_pipe_still_has_is_waited_for(some: Orders) -> None:
 def test_a_lost_change_is_no_longer_in_flight(some: Orders) -> None:
     some.put("A-01", quantity={"N": "99"})
     some.chain.step()
-    some.complete(datetime.now(UTC) + timedelta(seconds=2))
+    some.settle()
     found = some.reconcile()
     assert names(found, Verdict.STALE) == ["A-01"]
     assert "is not in silver; quantity is 99 in DynamoDB, 2 in silver" in found.named[0].details()
@@ -216,6 +218,7 @@ def test_empty_tables_match(orders: Orders) -> None:
 
 
 def test_an_empty_silver_misses_everything_and_names_the_first(some: Orders) -> None:
+    some.settle()
     some.athena.run("DELETE FROM orders")
     found = some.reconcile(max_shown=2)
     assert found.counts[Verdict.MISSING] == 30
@@ -289,6 +292,7 @@ def test_the_same_seed_gives_the_same_sample(some: Orders) -> None:
 
 
 def test_a_sample_as_large_as_the_table_finds_every_kind(some: Orders) -> None:
+    some.settle()
     some.athena.run("DELETE FROM orders WHERE orderid = 'A-05'")
     some.athena.run("UPDATE orders SET price = 1 WHERE orderid = 'A-07'")
     found = some.reconcile(sample=30)
@@ -301,7 +305,7 @@ def test_samples_find_extra_orders_between_those_that_were_drawn(some: Orders) -
     for number in range(29):
         some.remove(f"A-{number:02}")
     some.chain.step()
-    some.complete(datetime.now(UTC) + timedelta(seconds=2))
+    some.settle()
     assert {some.reconcile(sample=1, seed=str(seed)).compared for seed in range(8)} == {1, 2}
     found = [some.reconcile(sample=10, seed=str(seed)) for seed in range(4)]
     assert any(names(f, Verdict.EXTRA) for f in found)
