@@ -101,7 +101,8 @@ class Manifest:
     """What lies under a report's key, and where it came from.
 
     Attributes:
-        watermark: until when all that was written had been merged when it was computed, ISO 8601.
+        watermark: until when all that was written had been merged when it was computed, ISO 8601; None
+            if nobody knew.
         sql: digest of the query, without its day.
         csv, parquet: digests of the files.
         restated: how it differs from the version before; None for the first.
@@ -112,7 +113,7 @@ class Manifest:
     version: int
     rows: int
     computed_at: str
-    watermark: str
+    watermark: str | None
     query_id: str
     scanned_bytes: int
     sql: str
@@ -161,7 +162,7 @@ def store_report(
     result: Result,
     *,
     sql: str,
-    watermark: str,
+    watermark: str | None,
     now: datetime,
 ) -> tuple[Manifest, bool]:
     """Store a day's report, unless it is what is stored already.

@@ -3,141 +3,26 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time.macros import ds_add
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from airflow_home import DAGS
+from generated_shop import DAY, UNKNOWN, Delivery, Orders, Shop, Values, day_of, midnight
 from localaws.server import LocalAws
 from salesflow.catalogue import CATALOGUE
-from salesflow.generator import history
-from salesflow.orders import Order, Put, Write
-from salesflow.patience import Patience
-from salesflow.queries import ask
-from salesflow.warehouse import Restock, restocks_of, store_restocks
+from salesflow.orders import Order
+from salesflow.warehouse import Restock
 
 REPORTS = sorted(path.stem for path in (DAGS / "sql" / "reports").glob("*.sql"))
-UNTIL = datetime(2026, 3, 4, 12, tzinfo=UTC)
-DAY = date(2026, 3, 3)
 EMPTY_DAY = date(2020, 1, 1)
-UNKNOWN = "Toaster 'XL'"
-
-Values = dict[str, Any]
-Orders = list[Order]
-
-
-class Shop:
-    """A generated world as the reports see it, and as the generator recorded it."""
-
-    def __init__(self, aws: LocalAws) -> None:
-        self.aws = aws
-        self.s3, self.athena = map(aws.aws.client, ("s3", "athena"))
-        self.s3.create_bucket(Bucket="lake")
-        aws.aws.client("glue").create_database(DatabaseInput={"Name": "sales"})
-        self.athena.create_work_group(
-            Name="sales",
-            Configuration={"ResultConfiguration": {"OutputLocation": "s3://lake/results/"}},
-        )
-        writes = list(history(orders=3000, days=60, until=UNTIL, seed=7))
-        self.orders = [unusual(order) for order in newest(writes)]
-        self.restocks = restocks_of(writes, UNTIL)
-        store_restocks(self.s3, "lake", "test", self.restocks)
-        lines = "".join(json.dumps(as_row(order)) + "\n" for order in self.orders)
-        self.s3.put_object(Bucket="lake", Key="orders/rows.json", Body=lines.encode())
-        self.query(ORDERS_CURRENT)
-        for name in ("products", "restocks"):
-            self.query(self.render(f"reference/{name}"))
-
-    def render(self, name: str, day: date = DAY) -> str:
-        environment = Environment(loader=FileSystemLoader(DAGS), undefined=StrictUndefined)
-        return environment.get_template(f"sql/{name}.sql").render(
-            task=SimpleNamespace(day=day.isoformat(), bucket="lake"),
-            macros=SimpleNamespace(ds_add=ds_add),
-            catalogue=CATALOGUE,
-        )
-
-    def query(self, sql: str) -> list[Values]:
-        patience = Patience(timeout=60, interval=0, sleep=lambda _: self.aws.step())
-        answer = ask(self.athena, sql, database="sales", workgroup="sales", patience=patience)
-        return [
-            {
-                name: parsed(kind, value)
-                for (name, kind), value in zip(answer.columns, row, strict=True)
-            }
-            for row in answer.rows
-        ]
-
-    def report(self, name: str, day: date = DAY) -> list[Values]:
-        return self.query(self.render(f"reports/{name}", day))
-
-    def sold(self, first: date, last: date) -> Orders:
-        return [order for order in self.orders if first <= day_of(order) <= last]
-
-
-ORDERS_CURRENT = """
-CREATE EXTERNAL TABLE orders_current (
-    orderid string, customer_id string, product_name string, category string, brand_name string,
-    quantity int, price decimal(18, 4), channel string, country string, status string,
-    order_ts timestamp, order_date date
-)
-ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://lake/orders/'
-"""
-
-
-def newest(writes: Iterable[Write]) -> Orders:
-    """The orders as they are after all writes."""
-    orders: dict[str, Order] = {}
-    for write in writes:
-        if isinstance(write, Put):
-            orders[write.orderid] = write.order
-        else:
-            orders.pop(write.orderid)
-    return list(orders.values())
-
-
-def unusual(order: Order) -> Order:
-    """Some orders lack a customer or a channel, or are of a product that nobody knows."""
-    number = int(order.orderid[-1], 36)
-    more: Values = {}
-    if number % 7 == 0:
-        more = {"customer_id": None, "channel": None}
-    elif number % 7 == 1:
-        more = {"product_name": UNKNOWN, "category": None, "price": Decimal("25")}
-    return SimpleNamespace(**{name: getattr(order, name) for name in order.__slots__} | more)  # type: ignore[return-value]
-
-
-def as_row(order: Order) -> Values:
-    moment = (order.order_ts or "").replace("T", " ").rstrip("Z")
-    row = {name: getattr(order, name) for name in COLUMNS}
-    return row | {"price": str(order.price), "order_ts": moment, "order_date": moment[:10]}
-
-
-COLUMNS = (
-    "orderid", "customer_id", "product_name", "category", "brand_name", "quantity", "channel",
-    "country", "status",
-)  # fmt: skip
-
-
-def parsed(kind: str, value: str | None) -> Any:
-    if value is None:
-        return None
-    if kind in {"bigint", "integer", "decimal"}:
-        return Decimal(value)
-    if kind == "date":
-        return date.fromisoformat(value)
-    return {"true": True, "false": False}[value] if kind == "boolean" else value
-
-
-def day_of(order: Order) -> date:
-    return date.fromisoformat((order.order_ts or "")[:10])
 
 
 def total(order: Order) -> Decimal:
@@ -477,8 +362,89 @@ def test_inventory_is_what_was_there_and_came_less_what_was_sold(shop: Shop) -> 
     assert rows[UNKNOWN]["stock"] is None
 
 
+def seconds(moment: datetime) -> str:
+    """A time as Athena prints one of whole seconds."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}.000"
+
+
+def quality_of(shop: Shop, until: datetime) -> Values:
+    """What is there of the changes of the day, whichever folder they lie in."""
+    firsts: dict[str, Delivery] = {}
+    copies: Counter[str] = Counter()
+    for each in sorted(shop.deliveries, key=lambda each: each.folder):
+        if each.at.date() == DAY and each.folder.date() <= DAY + timedelta(days=8):
+            firsts.setdefault(each.event_id, each)
+            copies[each.event_id] += 1
+    changes = list(firsts.values())
+    kinds = Counter(each.event_type for each in changes)
+    late = datetime(DAY.year, DAY.month, DAY.day, 1, tzinfo=UTC) + timedelta(days=1)
+    return {
+        "changes": len(changes),
+        "inserted": kinds["INSERT"],
+        "modified": kinds["MODIFY"],
+        "removed": kinds["REMOVE"],
+        "orders_changed": len({each.orderid for each in changes}),
+        "late_changes": sum(each.folder >= late for each in changes),
+        "repeated": copies.total() - len(copies),
+        "newest_change": seconds(
+            max(at for each in changes if (at := each.at.replace(microsecond=0)) < until)
+        ),
+    }
+
+
+def test_data_quality_counts_what_changed_came_late_twice_or_not_at_all(shop: Shop) -> None:
+    end = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(days=1)
+    expected = quality_of(shop, end)
+    assert min(expected[name] for name in ("late_changes", "repeated", "removed")) > 0
+    assert any(e.at.date() == DAY and e.folder.date() < DAY for e in shop.deliveries)
+    nothing_left_out = {"quarantined": 0, "redriven": 0, "set_aside": 0}
+    assert shop.report("data_quality") == [
+        {"day": DAY, "complete_until": seconds(end), "is_complete": True}
+        | expected
+        | nothing_left_out
+    ]
+    noon = end - timedelta(hours=12)
+    [row] = shop.report("data_quality", complete_until=midnight(DAY).replace("00:", "12:", 1))
+    assert (row["complete_until"], row["is_complete"]) == (seconds(noon), False)
+    assert row["newest_change"] == quality_of(shop, noon)["newest_change"]
+    assert row["newest_change"] < expected["newest_change"]
+
+
+def test_data_quality_where_nothing_has_arrived_is_not_complete(shop: Shop) -> None:
+    [row] = shop.report("data_quality", complete_until=None, has_changelog=False)
+    assert (row["changes"], row["newest_change"]) == (0, None)
+    assert (row["complete_until"], row["is_complete"]) == (None, False)
+
+
+def test_data_quality_counts_what_was_left_out_by_the_day_on_which_it_arrived(shop: Shop) -> None:
+    day = date(2026, 2, 1)
+    prefix = "errors/orders_changelog/processing-failed/"
+    for folder, records in ((day, ("a", "b", "a")), (day + timedelta(days=1), ("c",))):
+        lines = "".join(
+            json.dumps({"rawData": b64encode(record.encode()).decode()}) + "\n"
+            for record in records
+        )
+        key = f"{prefix}dt={folder}/hour=05/failed"
+        shop.s3.put_object(Bucket="lake", Key=key, Body=lines.encode())
+    digest = sha256(b"b").hexdigest()
+    shop.run(
+        "INSERT INTO redrives (run_id, redriven_at, source, payload_digest, failures) VALUES "
+        f"('run', TIMESTAMP '2026-02-03 00:00:00', 'quarantine', '{digest}', CAST(1 AS bigint))"
+    )
+    aside = [f"s3://lake/bronze/orders_changelog/dt={d}/hour=01/x" for d in (day, day, DAY)]
+    for number, path in enumerate(aside):
+        shop.run(
+            "INSERT INTO rows_set_aside VALUES "
+            f"('{number}', 'o', 'quantity is less than 1', '{path}', "
+            "TIMESTAMP '2026-02-03 00:00:00', 'run')"
+        )
+    [row] = shop.report("data_quality", day)
+    assert (row["quarantined"], row["redriven"], row["set_aside"]) == (2, 1, 2)
+
+
 @pytest.mark.parametrize("report", REPORTS)
 def test_a_day_without_orders_has_a_report_too(shop: Shop, report: str) -> None:
     for row in shop.report(report, EMPTY_DAY):
-        counts = [row.get(name, 0) for name in ("orders", "units", "net_sales", "repeats", "sold")]
+        names = ("orders", "units", "net_sales", "repeats", "sold", "changes", "quarantined")
+        counts = [row.get(name, 0) for name in names]
         assert not any(counts)

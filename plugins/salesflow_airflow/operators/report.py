@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from salesflow.queries import QueryFailed, ask
 from salesflow.report_store import Result, report_key, store_report
 from salesflow.reports import request_token
+from salesflow.schema import CHANGELOG_TABLE
 from salesflow_airflow.deployment import connect
 
 _ANY_DAY: Final = "2000-01-01"
@@ -27,9 +28,11 @@ class ReportOperator(BaseOperator):
     for each stored day.
 
     Args:
-        report: its name; its query is `sql/reports/<name>.sql`, in which ``task.day`` is the day.
+        report: its name; its query is `sql/reports/<name>.sql`, in which ``task.day`` is the day,
+            ``task.complete_until`` and ``task.has_changelog`` what is known of it.
         days: YYYY-MM-DD.
-        watermark: ISO 8601 time until which all that was written is in silver, for the manifests.
+        watermark: ISO 8601 time until which all that was written is in silver, also for the
+            manifests; None if nobody knows.
     """
 
     template_fields: Sequence[str] = (
@@ -50,7 +53,7 @@ class ReportOperator(BaseOperator):
         bucket: str,
         database: str,
         workgroup: str,
-        watermark: str,
+        watermark: str | None,
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
@@ -76,6 +79,25 @@ class ReportOperator(BaseOperator):
         if failed:
             raise AirflowException("\n".join(failed))
         return stored
+
+    @property
+    def complete_until(self) -> str | None:
+        """Until when all of the day is in silver, as SQL writes a time; at most the day's end."""
+        if self.watermark is None:
+            return None
+        known = datetime.fromisoformat(self.watermark).astimezone(UTC).replace(tzinfo=None)
+        end = datetime.fromisoformat(self.day) + timedelta(days=1)
+        return min(known, end).isoformat(" ", "microseconds")
+
+    @property
+    def has_changelog(self) -> bool:
+        """Whether a crawl has made the table of changes yet."""
+        glue = connect("glue", self.aws_conn_id)
+        try:
+            glue.get_table(DatabaseName=self.database, Name=CHANGELOG_TABLE)
+        except glue.exceptions.EntityNotFoundException:
+            return False
+        return True
 
     def _store(self, context: Context, day: str, version: str) -> dict[str, Any]:
         ti = context["ti"]
