@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from salesflow.live_totals import OrderState
 from salesflow.live_writer import item_of
 
@@ -165,10 +167,19 @@ def test_nobody_pays_for_crawls_that_were_not_asked_for(templates: Any) -> None:
     assert templates["analytics"]["Parameters"]["CrawlSchedule"]["Default"] == ""
 
 
-def test_a_query_can_cost_half_a_dollar_at_most(templates: Any) -> None:
-    group = templates.resource("SalesWorkGroup").properties["WorkGroupConfiguration"]
-    assert group["BytesScannedCutoffPerQuery"] == {"Ref": "BytesScannedCutoffPerQuery"}
-    limit = templates["analytics"]["Parameters"]["BytesScannedCutoffPerQuery"]
+@pytest.mark.parametrize(
+    ("group", "parameter", "dollars"),
+    [
+        ("SalesWorkGroup", "BytesScannedCutoffPerQuery", 0.5),
+        ("QuestionsWorkGroup", "QuestionBytesScannedCutoff", 0.1),
+    ],
+)
+def test_a_query_can_cost_so_much_and_no_more(
+    templates: Any, group: str, parameter: str, dollars: float
+) -> None:
+    configuration = templates.resource(group).properties["WorkGroupConfiguration"]
+    assert configuration["BytesScannedCutoffPerQuery"] == {"Ref": parameter}
+    limit = templates["analytics"]["Parameters"][parameter]
     dollars_per_tebibyte = 5
-    assert limit["Default"] / 2**40 * dollars_per_tebibyte <= 0.5
+    assert limit["Default"] / 2**40 * dollars_per_tebibyte <= dollars
     assert limit["MinValue"] == 10_000_000

@@ -89,5 +89,5 @@ def test_expensive_orders_cost_more_than_100_the_newest_first(run: Run) -> None:
 def test_every_query_names_its_database_and_workgroup(templates: Any) -> None:
     for query in templates.resources("AWS::Athena::NamedQuery"):
         assert query.properties["Database"] == {"Ref": "LakeDatabase"}, query
-        assert query.properties["WorkGroup"] == {"Ref": "SalesWorkGroup"}, query
+        assert query.properties["WorkGroup"] == {"Ref": "QuestionsWorkGroup"}, query
         assert query.properties["Description"], query

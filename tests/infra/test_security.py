@@ -166,11 +166,17 @@ def test_live_totals_are_encrypted_and_only_their_function_writes_them(templates
     ]
 
 
-def test_query_results_are_encrypted_and_stay_in_the_account(templates: Any) -> None:
-    group = templates.resource("SalesWorkGroup").properties["WorkGroupConfiguration"]
+@pytest.mark.parametrize("logical_id", ["SalesWorkGroup", "QuestionsWorkGroup"])
+def test_query_results_are_encrypted_expire_and_stay_in_the_account(
+    templates: Any, logical_id: str
+) -> None:
+    group = templates.resource(logical_id).properties["WorkGroupConfiguration"]
     assert group["EnforceWorkGroupConfiguration"] is True
-    assert group["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
-    assert group["ResultConfiguration"]["ExpectedBucketOwner"] == ACCOUNT
+    results = group["ResultConfiguration"]
+    assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+    assert results["ExpectedBucketOwner"] == ACCOUNT
+    # test_no_lifecycle_rule_expires_what_happened: what lies there is what expires.
+    assert results["OutputLocation"]["Fn::Sub"].startswith("s3://${LakeBucketName}/athena-results/")
 
 
 def test_only_alarms_of_this_account_may_publish(templates: Any) -> None:

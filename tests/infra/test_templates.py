@@ -49,6 +49,7 @@ OUTPUTS = {
         "ChangelogTableName",
         "CrawlerName",
         "WorkGroupName",
+        "QuestionsWorkGroupName",
         "ResultsUri",
     ],
     "monitoring": [],
@@ -169,5 +170,5 @@ def test_only_what_must_be_named_is_named(templates: Any) -> None:
 
 
 def test_named_resources_carry_the_stage(templates: Any) -> None:
-    for logical_id in ("ChangelogCrawler", "SalesWorkGroup"):
+    for logical_id in ("ChangelogCrawler", "SalesWorkGroup", "QuestionsWorkGroup"):
         assert "${Stage}" in templates.resource(logical_id).properties["Name"]["Fn::Sub"]
