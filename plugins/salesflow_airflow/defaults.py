@@ -31,13 +31,22 @@ SALES_REPORTS: Final = Asset("sales_reports", uri="salesflow://sales_reports")
 """A day's reports are stored, and so are those that it restated."""
 
 
+STAGE_PATTERN: Final = "^[a-z]([a-z0-9-]*[a-z0-9])?$"
+STAGE_LENGTH: Final = 12
+
+
+def default_stage() -> str:
+    """The deployment that is meant if none is named."""
+    return os.environ.get("SALESFLOW_STAGE", "dev")
+
+
 def stage_param() -> Param:
     """The param that says which deployment a run works on."""
     return Param(
-        os.environ.get("SALESFLOW_STAGE", "dev"),
+        default_stage(),
         type="string",
-        pattern="^[a-z]([a-z0-9-]*[a-z0-9])?$",
-        maxLength=12,
+        pattern=STAGE_PATTERN,
+        maxLength=STAGE_LENGTH,
         title="Stage",
         description="Which deployment: the part of its names that follows salesflow-",
     )

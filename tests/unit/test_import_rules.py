@@ -32,9 +32,20 @@ RULES = [
     Rule("src/salesflow", never=frozenset({"airflow", "localaws", "ministack"})),
     Rule("src/localaws", never=frozenset({"airflow", "salesflow", "salesflow_airflow"})),
     # PyAthena comes with Airflow's Amazon provider, whose hook for SQL on Athena hands it out.
+    # FastAPI and Starlette are what Airflow's API server, which serves the dashboard, is made of.
     Rule(
         "plugins",
-        only=frozenset({"airflow", "salesflow", "salesflow_airflow", "botocore", "pyathena"}),
+        only=frozenset(
+            {
+                "airflow",
+                "salesflow",
+                "salesflow_airflow",
+                "botocore",
+                "pyathena",
+                "fastapi",
+                "starlette",
+            }
+        ),
     ),
     Rule("dags", only=frozenset({"airflow", "salesflow", "salesflow_airflow", "pendulum"})),
 ]
