@@ -1,7 +1,7 @@
 """How the pipeline is: each hop with what came in, went out, waits and failed, and how fresh it is.
 
 All of it is asked of AWS: CloudWatch's metrics for what moves, the services for what lies still.
-Where AWS has no figure, there is none.
+Where AWS has no figure, there is none. What it takes grows with the window, not with the history.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX
 from salesflow.live import LiveTotals
+from salesflow.merges import LONGEST_DELIVERY
 
 Connect = Callable[[str], Any]
 """Makes the client of an AWS service."""
@@ -27,12 +28,14 @@ class Hop:
     """One hop of the pipeline.
 
     Attributes:
+        id: orders, pipe, live, delivery, bronze or catalogue.
         came: what came in; ``went``: what went out; ``waits``: what is in between; ``failed``.
             None where AWS doesn't say.
         age: seconds since the newest thing that arrived, or None.
         note: the state in AWS's words.
     """
 
+    id: str
     name: str
     came: int | None = None
     went: int | None = None
@@ -49,14 +52,14 @@ def hops(
 
     Args:
         outputs: those of the deployment's stacks.
-        window: the metrics' time up to ``now``; what lies still is counted whole.
+        window: the time up to ``now`` whose records and objects are counted.
     """
     metrics = _Metrics(connect("cloudwatch"), now - window, now)
     yield _table(connect("dynamodb"), outputs["OrdersTableName"])
     yield _pipe(connect, outputs, metrics)
     yield _live_totals(connect, outputs, now, window)
     yield _delivery_stream(connect("firehose"), outputs["DeliveryStreamName"], metrics)
-    rows, errors = _objects(connect("s3"), outputs["LakeBucketName"])
+    rows, errors = _objects(connect("s3"), outputs["LakeBucketName"], now - window)
     yield _bronze(rows, errors, now)
     yield _catalogue(connect("glue"), outputs, rows, now)
 
@@ -87,7 +90,7 @@ class _Metrics:
 def _table(dynamodb: Any, name: str) -> Hop:
     # Counting would mean a scan; AWS brings ItemCount up to date every six hours.
     table = dynamodb.describe_table(TableName=name)["Table"]
-    return Hop("orders", came=table["ItemCount"], note=table["TableStatus"])
+    return Hop("orders", "orders", came=table["ItemCount"], note=table["TableStatus"])
 
 
 def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Hop:
@@ -97,7 +100,7 @@ def _pipe(connect: Connect, outputs: Mapping[str, str], metrics: _Metrics) -> Ho
         QueueUrl=outputs["DeadLetterQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]
     state = connect("pipes").describe_pipe(Name=name)["CurrentState"]
-    return Hop("records in the pipe", came=came, failed=int(dead), note=state)
+    return Hop("pipe", "records in the pipe", came=came, failed=int(dead), note=state)
 
 
 def _live_totals(
@@ -115,6 +118,7 @@ def _live_totals(
         FunctionName=outputs["AggregateFunctionName"]
     )["EventSourceMappings"]
     return Hop(
+        "live",
         "changes counted live",
         went=counted,
         failed=int(failures),
@@ -130,17 +134,27 @@ def _delivery_stream(firehose: Any, name: str, metrics: _Metrics) -> Hop:
     came, went = total("DataReadFromKinesisStream.Records"), total("DeliveryToS3.Records")
     stream = firehose.describe_delivery_stream(DeliveryStreamName=name)
     status = stream["DeliveryStreamDescription"]["DeliveryStreamStatus"]
-    return Hop("records in Firehose", came=came, went=went, note=status)
+    return Hop("delivery", "records in Firehose", came=came, went=went, note=status)
 
 
-def _objects(s3: Any, bucket: str) -> tuple[list[_Object], list[_Object]]:
-    """The objects with rows and those with failed records."""
+def _objects(s3: Any, bucket: str, since: datetime) -> tuple[list[_Object], list[_Object]]:
+    """The objects with rows and those with failed records that came since then.
+
+    Folders are named after the time (UTC) when an object's oldest record arrived, which is before
+    it came: by minutes, and by up to `LONGEST_DELIVERY` while S3 refuses Firehose.
+    """
+    first = (since - LONGEST_DELIVERY).astimezone(UTC)
     pages = s3.get_paginator("list_objects_v2")
     rows, errors = (
         [
             entry
-            for page in pages.paginate(Bucket=bucket, Prefix=prefix)
+            for page in pages.paginate(
+                Bucket=bucket,
+                Prefix=prefix,
+                StartAfter=f"{prefix}dt={first:%Y-%m-%d}/hour={first:%H}/",
+            )
             for entry in page.get("Contents", [])
+            if entry["LastModified"] >= since
         ]
         for prefix in (BRONZE_PREFIX, ERROR_PREFIX)
     )
@@ -150,6 +164,7 @@ def _objects(s3: Any, bucket: str) -> tuple[list[_Object], list[_Object]]:
 def _bronze(rows: list[_Object], errors: list[_Object], now: datetime) -> Hop:
     newest = max((entry["LastModified"] for entry in rows), default=None)
     return Hop(
+        "bronze",
         "objects in S3",
         came=len(rows) + len(errors),
         went=len(rows),
@@ -163,9 +178,12 @@ def _catalogue(glue: Any, outputs: Mapping[str, str], rows: list[_Object], now: 
     """What waits here are objects that no crawl has seen."""
     last = glue.get_crawler(Name=outputs["CrawlerName"])["Crawler"].get("LastCrawl")
     if last is None:
-        return Hop("objects crawled", came=len(rows), waits=len(rows), note="never crawled")
+        return Hop(
+            "catalogue", "objects crawled", came=len(rows), waits=len(rows), note="never crawled"
+        )
     waiting = sum(entry["LastModified"] >= last["StartTime"] for entry in rows)
     return Hop(
+        "catalogue",
         "objects crawled",
         came=len(rows),
         went=len(rows) - waiting,

@@ -14,7 +14,9 @@ from typing import Any, Final
 from botocore.config import Config
 
 from salesflow.dashboard.failures import NotDeployed
+from salesflow.dashboard.lake import lake_data, read_lake
 from salesflow.dashboard.live import live_data, read_live
+from salesflow.dashboard.pipeline import pipeline_data, read_pipeline
 from salesflow.deployment import Connect, StackMissing, deployment_prefix, stack_outputs
 from salesflow_airflow.dashboard.feed import Feed, Kind
 from salesflow_airflow.deployment import connect
@@ -105,11 +107,22 @@ class _Clients:
 
 def kinds_of(deployment: Deployment) -> list[Kind]:
     """What is shown of a deployment, and how often it is read."""
+    prefix = deployment_prefix(deployment.stage)
 
     def live(connect: Connect, outputs: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
         return live_data(read_live(connect, outputs, now))
 
-    return [Kind("live", 0.5, partial(deployment.read, live))]
+    def pipeline(connect: Connect, outputs: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
+        return pipeline_data(read_pipeline(connect, outputs, now, prefix))
+
+    def lake(connect: Connect, outputs: Mapping[str, str], now: datetime) -> Mapping[str, Any]:
+        return lake_data(read_lake(connect, outputs, now))
+
+    return [
+        Kind("live", 0.5, partial(deployment.read, live)),
+        Kind("pipeline", 10, partial(deployment.read, pipeline)),
+        Kind("lake", 60, partial(deployment.read, lake)),
+    ]
 
 
 class Deployments:
