@@ -11,13 +11,12 @@ import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowException
 from botocore.response import StreamingBody
-from botocore.stub import ANY, Stubber
+from botocore.stub import Stubber
 
 from salesflow_airflow.operators import athena
 from salesflow_airflow.operators.athena import (
     AthenaStatementOperator,
     CompareCountsOperator,
-    ReportOperator,
 )
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
@@ -190,46 +189,3 @@ def body(records: Any) -> StreamingBody:
         else "".join(json.dumps(record) + "\n" for record in records).encode()
     )
     return StreamingBody(io.BytesIO(lines), len(lines))
-
-
-def test_a_report_lies_under_its_stable_key_and_says_what_it_took(
-    submit: Any, stubs: dict[str, Stubber]
-) -> None:
-    submit(Athena("SUCCEEDED"))
-    stubs["athena"].add_response(
-        "get_query_execution",
-        {
-            "QueryExecution": {
-                "ResultConfiguration": {"OutputLocation": RESULT},
-                "Statistics": {"DataScannedInBytes": 1234},
-            }
-        },
-        {"QueryExecutionId": "q-1"},
-    )
-    stubs["s3"].add_response(
-        "get_object",
-        {"Body": body(b'"orderid"\n"1"\n"2\n3"\n')},
-        {"Bucket": "lake", "Key": "athena-results/q-1.csv"},
-    )
-    key = "reports/orders/dt=2026-03-04/orders.csv"
-    stubs["s3"].add_response(
-        "copy_object",
-        {},
-        {
-            "Bucket": "lake",
-            "Key": key,
-            "CopySource": {"Bucket": "lake", "Key": "athena-results/q-1.csv"},
-            "MetadataDirective": ANY,
-            "ContentType": ANY,
-        },
-    )
-    report = ReportOperator(
-        task_id="run_report", query="", report="orders", day="2026-03-04", bucket="lake", retries=2
-    )
-    assert report.execute(task_instance()) == {
-        "name": "orders",
-        "s3_uri": f"s3://lake/{key}",
-        "rows": 2,
-        "scanned_bytes": 1234,
-        "query_id": "q-1",
-    }

@@ -1,4 +1,4 @@
-"""Days, keys and results of the daily reports."""
+"""Days and tokens of the daily reports."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import pytest
 
 from salesflow.reports import (
     DayRefused,
-    csv_lines,
     report_day,
-    report_key,
     request_token,
 )
 
@@ -31,17 +29,6 @@ def test_a_malformed_day_is_refused_by_name(text: str) -> None:
 def test_a_day_in_the_future_is_refused() -> None:
     with pytest.raises(DayRefused, match="2026-03-05 is in the future: it is 2026-03-04"):
         report_day("2026-03-05", TODAY)
-
-
-def test_the_key_depends_on_name_and_day_alone() -> None:
-    assert report_key("orders", "2026-03-04") == "reports/orders/dt=2026-03-04/orders.csv"
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_rows_are_counted_whatever_their_values_hold_and_wherever_chunks_end(size: int) -> None:
-    file = b'"a","b"\n"1","two\nlines"\n"2","a ""quoted""\n word"\n,"x"\n'
-    chunks = [file[start : start + size] for start in range(0, len(file), size)]
-    assert csv_lines(chunks) == 4
 
 
 def test_a_token_is_what_athena_takes_and_tells_parts_apart() -> None:

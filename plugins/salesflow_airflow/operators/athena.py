@@ -1,10 +1,12 @@
-"""Athena: statements that a retry doesn't run twice, checks, counts and reports."""
+"""Athena: statements that a retry doesn't run twice, and counts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
@@ -13,8 +15,12 @@ from airflow.sdk.exceptions import AirflowException
 from salesflow.deliveries import pace_of
 from salesflow.merges import partition_condition
 from salesflow.quarantine import failures_between
-from salesflow.reports import report_key, request_token, store_result
+from salesflow.reports import request_token
 from salesflow_airflow.deployment import connect
+
+# Athena takes 20 statements of data definition at a time.
+# https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+_SIDE_BY_SIDE: Final = 8
 
 
 class AthenaStatementOperator(AthenaOperator):
@@ -48,6 +54,16 @@ class AthenaStatementOperator(AthenaOperator):
         """Run one of several statements of the task."""
         self.query = statement
         AthenaStatementOperator.execute(self, context)
+
+    def run_side_by_side(self, statements: Sequence[str], context: Context) -> None:
+        """Run statements of which none needs another; raises the first failure when all ended."""
+        if not statements:
+            return
+        # Made once, for all of them.
+        assert self.hook.conn
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            # What the provider notes of a running query lies in the operator: each has its own.
+            list(pool.map(lambda text: copy(self).run_statement(text, context), statements))
 
     def execution(self) -> dict[str, Any]:
         """Athena's description of the query that ran."""
@@ -155,41 +171,3 @@ class CompareCountsOperator(DeliveryQueryOperator):
         else:
             self.log.info("all changes have arrived: %s", summary)
         return counts
-
-
-class ReportOperator(AthenaStatementOperator):
-    """Runs a report for a day and stores it under its stable key in the lake's bucket.
-
-    Args:
-        report: its name, part of the key.
-        day: YYYY-MM-DD; a query refers to it as ``task.day``.
-    """
-
-    template_fields: Sequence[str] = ("day", "bucket", "report", *AthenaOperator.template_fields)
-
-    def __init__(self, *, report: str, day: str, bucket: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.report = report
-        self.day = day
-        self.bucket = bucket
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Query, copy the result, and say where it lies and what it took."""
-        super().execute(context)
-        execution = self.execution()
-        key = report_key(self.report, self.day)
-        rows = store_result(
-            connect("s3", self.aws_conn_id),
-            execution["ResultConfiguration"]["OutputLocation"],
-            self.bucket,
-            key,
-        )
-        s3_uri = f"s3://{self.bucket}/{key}"
-        self.log.info("%s: %d rows in %s", self.report, rows, s3_uri)
-        return {
-            "name": self.report,
-            "s3_uri": s3_uri,
-            "rows": rows,
-            "scanned_bytes": execution["Statistics"].get("DataScannedInBytes", 0),
-            "query_id": self.query_execution_id,
-        }
