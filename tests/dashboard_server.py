@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,7 +136,8 @@ class DashboardServer:
         handler.wfile.write(b"retry: 500\n\n")
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._epoch != epoch or self._number > seen, timeout=15)
+                if self._epoch == epoch and self._number == seen:
+                    self._news.wait(timeout=15)
                 if self._epoch != epoch:
                     return
                 news = [
@@ -185,9 +187,8 @@ class DashboardServer:
                 """Says nothing: what was asked for is in ``requests``."""
 
             def handle(self) -> None:
-                try:
+                # A viewer may leave at any time.
+                with suppress(BrokenPipeError, ConnectionResetError):
                     super().handle()
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the viewer has left
 
         return Handler

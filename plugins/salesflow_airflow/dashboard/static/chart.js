@@ -80,7 +80,7 @@ export class Chart {
     const points = (values) => values.map((value, at) => (value === null ? null : [across(at), up(value)]));
 
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, "aria-hidden": "true" });
-    for (const value of scale) {
+    for (const value of highest > 0 ? scale : [0]) {
       drawing.append(
         svg("line", { class: value ? "grid" : "base", x1: LEFT, x2: width - RIGHT, y1: up(value), y2: up(value) }),
         svg("text", { class: "tick", x: LEFT - 8, y: up(value) + 4, "text-anchor": "end" }, model.tick(value)));

@@ -57,6 +57,9 @@ export const tickMoney = (value) => shortMoney.format(value);
 export const count = (value) => (value === null || value === undefined ? NONE : whole.format(value));
 export const rate = (value) => (value < 10 ? fine : whole).format(value);
 
+/** How long ago that is, in words. */
+export const ago = (seconds) => (seconds < 2 ? "just now" : `${span(seconds)} ago`);
+
 /** By how much percent it differs; null if there was nothing before. */
 export function change(now, before) {
   if (now === null || before === null || !before) return null;

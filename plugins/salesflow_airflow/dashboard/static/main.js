@@ -1,9 +1,9 @@
 // Brings together what comes from the server, what it means, and the page.
 
 import { airflowLink, followRuns } from "./airflow.js";
-import { byId, mark, say, showSign } from "./elements.js";
+import { byId, html, mark, say, showSign } from "./elements.js";
 import { Feed } from "./feed.js";
-import { exactTime, moment, shortDay, span } from "./figures.js";
+import { ago, exactTime, moment, shortDay, span } from "./figures.js";
 import { showLake } from "./lake.js";
 import { showPipeline } from "./pipeline.js";
 import { showSales } from "./sales.js";
@@ -60,12 +60,13 @@ function judge() {
   mark(byId("verdict"), "data-state", whole.state);
   showSign(byId("verdict-sign"), whole.state);
   say(byId("verdict-word"), whole.word);
-  showSign(byId("sales-sign"), sales.state);
+  // What can't be seen now is no state of now.
+  const blind = connection === "lost" || connection === "signed-out";
+  showSign(byId("sales-sign"), blind || live?.error ? "unknown" : sales.state);
   say(byId("sales-sentence"), sales.sentence);
-  showSign(byId("pipeline-sign"), hops.state);
-  say(byId("pipeline-sentence"), hops.sentence);
-  byId("start").hidden = !sales.empty;
-  document.body.toggleAttribute("data-known", Boolean(live?.data));
+  showSign(byId("pipeline-sign"), blind || pipeline?.error ? "unknown" : hops.state);
+  if (byId("pipeline-sentence").textContent !== hops.sentence) byId("pipeline-sentence").replaceChildren(...linked(hops.sentence));
+  byId("start").hidden = !(sales.empty || (live?.error && !live.data));
   showNotice();
   showConnection();
   for (const part of document.querySelectorAll("[data-of]")) showAge(part);
@@ -76,15 +77,24 @@ function judge() {
 
 function showNotice() {
   const failing = Object.values(payloads).find((payload) => payload.error);
-  const asOf = (payload) => (payload?.read_at ? ` The figures are as of ${moment(payload.read_at, now())}.` : "");
+  const asOf = (payload) => (payload?.read_at ? ` The figures are as of ${exactTime(payload.read_at)}.` : "");
   let text = "";
   if (connection === "signed-out") text = `You are signed out of Airflow since ${exactTime(iso(since))} or before. Sign in again, and this page goes on by itself.${asOf(payloads.live)}`;
   else if (connection === "lost") text = `Airflow can’t be reached since ${exactTime(iso(since - (Number.isFinite(ahead) ? ahead : 0)))}. This page goes on by itself as soon as it can.${asOf(payloads.live)}`;
-  else if (failing) text = `${sentence(failing.error)} It is tried again all the time${failing.since ? `, since ${moment(failing.since, now())}` : ""}.${asOf(failing)}`;
+  else if (failing) text = `${sentence(failing.error)} ${failing.since ? `So since ${exactTime(failing.since)}; it` : "It"} is tried again by itself.${asOf(failing)}`;
   byId("notice").hidden = !text;
   mark(byId("notice"), "class", `notice ${failing || connection === "signed-out" ? "failing" : "waiting"}`);
-  say(byId("notice"), text);
+  if (byId("notice").textContent !== text) byId("notice").replaceChildren(...linked(text));
 }
+
+/** A sentence in which the DAGs that it names are links. */
+const linked = (text) => text.split(/\b(deploy_pipeline|generate_orders|ingest_orders|daily_sales_reports|redrive_orders)\b/)
+  .map((part, at) => {
+    if (at % 2 === 0) return part;
+    const link = html("a", {}, part);
+    airflowLink(link, `dags/${part}`);
+    return link;
+  });
 
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
@@ -107,26 +117,28 @@ function showAge(part) {
   const place = part.querySelector(".age");
   const payload = payloads[kind];
   const seconds = payload?.read_at ? (now() - Date.parse(payload.read_at)) / 1000 : null;
-  const stale = Boolean(payload && (payload.error || seconds === null || seconds > STALE_SECONDS[kind]));
+  const blind = connection === "lost" || connection === "signed-out";
+  const stale = Boolean(payload && (blind || payload.error || seconds === null || seconds > STALE_SECONDS[kind]));
   part.toggleAttribute("data-stale", stale);
-  part.toggleAttribute("data-waiting", !payload?.data);
+  mark(part, "data-waiting", payload?.data ? null : payload?.error ? "in vain" : "");
   if (!place) return;
   const [word, text] = !payload?.data
     ? [payload?.error ? "no figures" : "loading", ""]
     : stale ? ["out of date", seconds === null ? "" : `${span(seconds)} old`]
-    : kind === "lake" ? ["✓ exact", asOf(place, payload.data)]
-    : kind === "live" ? ["≈ live", `${span(seconds)} ago`]
-    : ["counted", `${span(seconds)} ago`];
-  if (!place.firstChild) place.append(Object.assign(document.createElement("span")), " ", document.createElement("span"));
+    : kind === "lake" ? exactAs(place, payload.data)
+    : kind === "live" ? ["≈ live", ago(seconds)]
+    : ["counted", ago(seconds)];
+  if (!place.firstChild) place.append(html("span"), " ", html("span"));
   const [chip, age] = place.children;
-  mark(chip, "class", `chip ${stale ? "waiting" : kind === "lake" ? "well" : kind === "live" ? "live" : ""}`.trim());
+  mark(chip, "class", `chip ${stale ? "waiting" : word.startsWith("✓") ? "well" : word.startsWith("≈") ? "live" : ""}`.trim());
   say(chip, word);
   say(age, text);
 }
 
-function asOf(place, data) {
-  if (place.dataset.asOf === "report") return data.report_day === null ? "" : `until ${shortDay(data.report_day)}`;
-  return data.merged_at === null ? "" : `as of ${moment(data.merged_at, now())}, ${span((now() - Date.parse(data.merged_at)) / 1000)} ago`;
+function exactAs(place, data) {
+  if (place.dataset.asOf === "report") return data.report_day === null ? ["nothing yet", ""] : ["✓ exact", `until ${shortDay(data.report_day)}`];
+  if (data.merged_at === null) return ["nothing yet", ""];
+  return ["✓ exact", `as of ${moment(data.merged_at, now())}, ${ago((now() - Date.parse(data.merged_at)) / 1000)}`];
 }
 
 /** Tell a screen reader what changed in state, never the figures, and not in a flurry. */

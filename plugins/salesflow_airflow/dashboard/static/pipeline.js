@@ -1,7 +1,7 @@
 // The pipeline: each hop, and what needs a hand.
 
 import { byId, html, keep, mark, row, say, showSign } from "./elements.js";
-import { count, moment, span } from "./figures.js";
+import { ago, count, moment } from "./figures.js";
 import { airflowLink } from "./airflow.js";
 
 const WORDS = { well: "Well", waiting: "Waiting", failing: "Failing", unknown: "Unknown" };
@@ -17,12 +17,13 @@ function showHops(hops) {
     () => {
       const line = row(["", ...Array(5).fill("number"), ""]);
       LABELS.forEach((label, at) => mark(line.children[at], "data-label", label));
-      line.firstChild.append(html("span"), html("small", { class: "muted" }), html("a", { class: "dag", hidden: true }));
+      line.firstChild.append(html("span"), html("small", {}, html("span", { class: "muted" }), html("a", { class: "dag", hidden: true })));
       line.lastChild.append(html("span", { class: "chip" }, html("span"), html("span")));
       return line;
     },
     (line, hop) => {
-      const [name, note, link] = line.firstChild.children;
+      const [name, under] = line.firstChild.children;
+      const [note, link] = under.children;
       say(name, hop.name);
       say(note, hop.note ?? "");
       link.hidden = hop.dag === null;
@@ -32,7 +33,7 @@ function showHops(hops) {
       }
       [hop.came, hop.went, hop.waits, hop.failed].forEach((figure, at) => say(line.children[at + 1], count(figure)));
       mark(line.children[4], "class", hop.failed ? "number failing" : "number");
-      say(line.children[5], hop.age_seconds === null ? "–" : `${span(hop.age_seconds)} ago`);
+      say(line.children[5], hop.age_seconds === null ? "–" : ago(hop.age_seconds));
       const chip = line.lastChild.firstChild;
       mark(chip, "class", `chip ${hop.state}`);
       showSign(chip.firstChild, hop.state);
@@ -42,19 +43,19 @@ function showHops(hops) {
 }
 
 function showTrouble({ quarantine, dead_letters: dead, alarms }, now) {
-  const many = (number, one, more) => (number === null || number === undefined ? `unknown ${more}` : `${count(number)} ${number === 1 ? one : more}`);
+  const many = (number, one, more) => (number === null || number === undefined ? `Unknown: ${more}` : `${count(number)} ${number === 1 ? one : more}`);
   const items = [
     {
       key: "quarantine",
       state: quarantine?.waiting ? "waiting" : quarantine?.waiting === 0 ? "well" : "unknown",
-      title: `${many(quarantine?.waiting, "record", "records")} in quarantine`,
-      text: quarantine?.waiting ? `It could not be transformed; the newest is of ${moment(quarantine.newest_at, now)}.` : "",
+      title: quarantine?.waiting === 0 ? "Nothing in quarantine" : `${many(quarantine?.waiting, "record", "records")} in quarantine`,
+      text: quarantine?.waiting ? `What could not be transformed${quarantine.newest_at === null ? "" : `; the newest is of ${moment(quarantine.newest_at, now)}`}.` : "",
       dag: quarantine?.waiting ? "redrive_orders" : null,
     },
     {
       key: "dead letters",
       state: dead ? "failing" : dead === 0 ? "well" : "unknown",
-      title: many(dead, "dead letter", "dead letters"),
+      title: dead === 0 ? "No dead letters" : many(dead, "dead letter", "dead letters"),
       text: dead ? "The pipe gave these batches of changes up." : "",
       dag: dead ? "redrive_orders" : null,
     },

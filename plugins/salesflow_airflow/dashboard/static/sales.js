@@ -1,7 +1,7 @@
 // What is sold now and today: the live figures.
 
 import { Chart, spark } from "./chart.js";
-import { byId, html, keep, mark, row, say, sign } from "./elements.js";
+import { byId, html, keep, mark, row, say } from "./elements.js";
 import {
   change, count, dayOfWeek, exactTime, money, percent, perMinute, rate, roundMoney, size, sum, tickMoney, times,
 } from "./figures.js";
@@ -32,8 +32,8 @@ function showNow({ now, minutes }) {
   const revenue = sum(recent.map((minute) => minute.revenue));
   say(byId("orders-now"), rate((orders * 60) / Math.max(1, seconds)));
   say(byId("revenue-now"), roundMoney(perMinute(revenue, seconds)));
-  say(byId("orders-now-note"), `over the last 5 minutes; ${count(running.orders)} in this one so far`);
-  say(byId("revenue-now-note"), `over the last 5 minutes; ${roundMoney(running.revenue)} in this one so far`);
+  say(byId("orders-now-note"), `average of 5 minutes; ${count(running.orders)} in this one`);
+  say(byId("revenue-now-note"), `average of 5 minutes; ${roundMoney(running.revenue)} in this one`);
   const perOrder = minutes.map((minute) => minute.orders);
   spark(byId("orders-spark"), perOrder, `Orders in each minute of the last hour: from ${Math.min(...perOrder)} to ${Math.max(...perOrder)}`);
   const amounts = minutes.map((minute) => size(minute.revenue));
@@ -50,8 +50,8 @@ function showToday({ now, so_far: soFar }) {
     (item, [, name, figures]) => {
       const relative = change(value(soFar.today), value(figures));
       say(item.firstChild, relative === null ? "–" : `${arrow(relative)} ${percent(relative)}`);
-      mark(item.firstChild, "class", relative === null || Math.abs(relative) < 0.05 ? "same" : relative > 0 ? "up" : "down");
-      say(item.lastChild, relative === null ? `nothing ${name} by now` : `against ${name} by now`);
+      mark(item.firstChild, "class", relative === null || Math.abs(relative) < 1 ? "same" : relative > 0 ? "up" : "down");
+      say(item.lastChild, relative === null ? `nothing by now ${name}` : `on ${name}`);
     });
   against(byId("orders-against"), (figures) => figures.orders);
   against(byId("revenue-against"), (figures) => size(figures.revenue));
@@ -120,10 +120,10 @@ function showBars(table, items, nameless, aside) {
 }
 
 const KINDS = {
-  INSERT: ["well", "New"],
-  MODIFY: ["unknown", "Changed"],
-  REMOVE: ["waiting", "Removed"],
-  refused: ["failing", "Refused"],
+  INSERT: ["well", "+", "New"],
+  MODIFY: ["", "~", "Changed"],
+  REMOVE: ["waiting", "−", "Removed"],
+  refused: ["failing", "!", "Refused"],
 };
 
 let seen = null; // null until the first list: what is old on opening isn't news
@@ -134,20 +134,18 @@ function showLatest(latest) {
   byId("latest-empty").hidden = shown.length > 0;
   const keyOf = (each) => `${each.arrived} ${each.orderid} ${each.event_type}`;
   keep(byId("latest"), shown, keyOf, (each) => {
-    const [state, word] = KINDS[each.event_type] ?? ["unknown", each.event_type];
+    const [state, mark, word] = KINDS[each.event_type] ?? ["", "?", each.event_type];
     const fresh = seen !== null && !seen.has(keyOf(each));
-    const pieces = each.quantity === null || each.price === null ? [] : [
-      html("span", { class: "number" }, `${count(each.quantity)} × ${money(each.price)}`),
-      html("b", { class: "number" }, money(times(each.price, each.quantity))),
-    ];
-    const about = [each.status, each.country, each.channel].filter((text) => text !== null).join(" · ");
+    const priced = each.quantity !== null && each.price !== null;
+    const pieces = priced ? `${count(each.quantity)} × ${money(each.price)}` : null;
+    const about = [pieces, each.status, each.country, each.channel].filter((text) => text !== null).join(" · ");
     return html("li", { class: fresh ? "fresh" : null },
-      html("span", { class: `chip ${state}` }, sign(state), word),
+      html("span", { class: `chip ${state}` }, html("b", { "aria-hidden": "true" }, mark), word),
       html("span", { class: "what" }, each.product_name ?? "An order of no product"),
-      html("time", { class: "muted", datetime: each.arrived }, exactTime(each.arrived)),
-      html("span", { class: "sum" }, ...pieces),
+      html("b", { class: "number" }, priced ? money(times(each.price, each.quantity)) : ""),
       html("span", { class: "about muted" }, about),
       html("span", { class: "mono muted" }, each.orderid),
+      html("time", { class: "muted", datetime: each.arrived }, exactTime(each.arrived)),
       each.reason === null ? null : html("span", { class: "reason" }, each.reason));
   }, () => {});
   seen = new Set(shown.map(keyOf));
