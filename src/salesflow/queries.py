@@ -10,7 +10,7 @@ from salesflow.patience import Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_athena.type_defs import ColumnInfoTypeDef
+    from mypy_boto3_athena.type_defs import ColumnInfoTypeDef, QueryExecutionTypeDef
 
 Row = tuple[str | None, ...]
 
@@ -30,6 +30,7 @@ class Answer:
         scanned_bytes: what the query read, and is charged for (10 MB at least).
         seconds: how long Athena worked on it.
         output: S3 URI of the result file.
+        statement_type: DML, DDL or UTILITY, which decides whether it costs anything.
     """
 
     query_id: str
@@ -38,6 +39,7 @@ class Answer:
     scanned_bytes: int
     seconds: float
     output: str
+    statement_type: str = "DML"
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
@@ -92,7 +94,7 @@ def ask(
     execution = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
     if execution["Status"]["State"] != "SUCCEEDED":
         raise QueryFailed(execution["Status"].get("StateChangeReason", "no reason was given"))
-    info, rows = _read(client, query_id, header=execution["StatementType"] == "DML")
+    info, rows = read_answer(client, execution)
     statistics = execution["Statistics"]
     return Answer(
         query_id=query_id,
@@ -101,7 +103,16 @@ def ask(
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
         output=execution["ResultConfiguration"].get("OutputLocation", ""),
+        statement_type=execution.get("StatementType", "DML"),
     )
+
+
+def read_answer(
+    client: AthenaClient, execution: QueryExecutionTypeDef
+) -> tuple[tuple[ColumnInfoTypeDef, ...], Iterator[Row]]:
+    """The columns and the rows, page by page, of a query execution that has succeeded."""
+    header = execution.get("StatementType") == "DML"
+    return _read(client, execution["QueryExecutionId"], header=header)
 
 
 def read_rows(client: AthenaClient, query_id: str) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,38 @@ def test_a_query_is_printed_as_csv_and_as_a_table(replayed: Any, shell: Shell) -
     table = shell("query", sql)
     assert "NULL" in table.stdout
     assert "1 row" in table.stderr
+
+
+def test_a_query_says_what_it_read_and_cost_apart_from_its_rows(
+    shell: Shell, replayed: Any
+) -> None:
+    done = shell("query", "--format", "csv", "SELECT count(*) AS n FROM orders_current")
+    assert done.stdout == "n\n500\n"
+    said = re.fullmatch(r"1 row, ([\d,]+) bytes scanned, \$0\.000048, [\d.]+ s\n", done.stderr)
+    assert said, done.stderr
+    assert int(said[1].replace(",", "")) > 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("DELETE FROM orders", "DELETE"),
+        ("DROP VIEW orders_current", "DROP VIEW"),
+        ("EXPLAIN ANALYZE INSERT INTO orders SELECT * FROM orders", "INSERT INTO"),
+    ],
+)
+def test_a_query_that_writes_is_refused_in_a_sentence(
+    sql: str, kind: str, shell: Shell, replayed: Any
+) -> None:
+    done = shell("query", sql)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {kind} isn't allowed: questions only read")
+    assert "Traceback" not in done.stderr
+    assert shell.rows("SELECT count(*) AS n FROM orders_current") == [{"n": "500"}]
+
+
+def test_a_query_may_end_in_a_semicolon_and_have_comments(shell: Shell) -> None:
+    assert shell.rows("SELECT /* the first */ 1 AS one; -- DELETE") == [{"one": "1"}]
 
 
 def test_a_failed_query_shows_athenas_message_and_no_traceback(shell: Shell) -> None:

@@ -17,6 +17,9 @@ from rich.text import Text
 
 from salesflow.cli.context import Deployment, output, speech
 from salesflow.queries import Answer, ask
+from salesflow.questions.asking import workgroup_of
+from salesflow.questions.cost import cost, dollars_text
+from salesflow.questions.guard import question
 from salesflow.status import hops
 
 _NUMBERS = {"tinyint", "smallint", "integer", "bigint", "float", "double", "decimal"}
@@ -32,7 +35,9 @@ class Format(StrEnum):
 
 def query(
     context: typer.Context,
-    sql: Annotated[str, typer.Argument(help="One Athena statement; `-` reads it from stdin.")],
+    sql: Annotated[
+        str, typer.Argument(help="One Athena statement that reads; `-` reads it from stdin.")
+    ],
     form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
     parameter: Annotated[
         list[str] | None,
@@ -41,17 +46,19 @@ def query(
 ) -> None:
     """Ask Athena a question."""
     deployment: Deployment = context.obj
+    statement = question(sys.stdin.read() if sql == "-" else sql)
     answer = ask(
         boto3.client("athena"),
-        sys.stdin.read() if sql == "-" else sql,
+        statement,
         database=deployment.outputs["DatabaseName"],
-        workgroup=deployment.outputs["WorkGroupName"],
+        workgroup=workgroup_of(deployment.outputs),
         parameters=parameter or (),
     )
     rows = _PRINTERS[form](answer)
+    dollars = cost(answer.scanned_bytes, "SUCCEEDED", answer.statement_type)
     speech.print(
         f"{rows:,} row{'' if rows == 1 else 's'}, {answer.scanned_bytes:,} bytes scanned, "
-        f"{answer.seconds:.2f} s",
+        f"{dollars_text(dollars)}, {answer.seconds:.2f} s",
         style="dim",
     )
 

@@ -17,6 +17,7 @@ from salesflow.cli.context import complain
 from salesflow.deployment import ParameterError, StackMissing
 from salesflow.local import AirflowUnready
 from salesflow.queries import QueryFailed
+from salesflow.questions.guard import Refused
 from salesflow.reconciliation.orders_table import ReadStalled
 from salesflow.reconciliation.silver import ResultMalformed, SilverMissing
 from salesflow.rowfiles import UnreadableFile
@@ -30,6 +31,7 @@ EXPECTED: Final = (
     ParameterError,
     QueryFailed,
     ReadStalled,
+    Refused,
     ResultMalformed,
     SilverMissing,
     StackMissing,
