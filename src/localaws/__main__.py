@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from localaws.durable.directory import DirectoryRefused
 from localaws.server import DEFAULT_PORT, LocalAws, PortTaken
 
 
@@ -27,7 +28,9 @@ def serve(
     ] = "127.0.0.1",
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="SALESFLOW_AWS_DATA", help="Keep the state here between runs."),
+        typer.Option(
+            envvar="SALESFLOW_AWS_DATA", help="Keep all state here: it survives even a kill."
+        ),
     ] = None,
 ) -> None:
     """Serve the local AWS until Ctrl-C or SIGTERM."""
@@ -39,6 +42,9 @@ def serve(
         local = LocalAws(port, host=host, data_dir=data_dir)
     except PortTaken as error:
         typer.echo(f"{error}. Set SALESFLOW_AWS_PORT (or --port) to another one.", err=True)
+        raise typer.Exit(1) from error
+    except DirectoryRefused as error:
+        typer.echo(f"{error} (SALESFLOW_AWS_DATA or --data-dir).", err=True)
         raise typer.Exit(1) from error
     local.start()
     typer.echo(f"local AWS ready at {local.aws.endpoint_url}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 import uvicorn
 
 from localaws import registry
+from localaws.durable.directory import DataDirectory
+from localaws.durable.saver import Saver
 from localaws.lambda_environment import isolate_functions
 from localaws.service import Aws, Service
 from localaws.wire import Wire
@@ -44,9 +45,13 @@ class LocalAws:
 
     Args:
         port: on 127.0.0.1 unless ``host`` says otherwise; 0 takes a free one.
-        data_dir: keeps the state between runs; None forgets it at the end.
+        data_dir: keeps all that was acknowledged, however the process ends; None forgets it.
         services: our services' classes; `localaws.services.ALL` by default.
         turning: False leaves the services' clocks to the caller, who turns them by `step`.
+
+    Raises:
+        PortTaken: the port can't be listened on.
+        DirectoryRefused: the data directory can't be used.
     """
 
     def __init__(
@@ -65,7 +70,9 @@ class LocalAws:
 
         self.host, self.port = host, port or _free_port(host)
         _check_port(self.host, self.port)
-        self.data_dir = data_dir
+        self._directory = (
+            DataDirectory(data_dir, f"MiniStack {registry.MINISTACK_VERSION}") if data_dir else None
+        )
         self.clock = clock
         self.turning = turning
         # A server that listens on every address is still reached over loopback from inside.
@@ -74,11 +81,16 @@ class LocalAws:
         registry.configure(self.host, self.port, account, region, data_dir)
         isolate_functions()
         self.services = [kind(self.aws) for kind in (ALL if services is None else services)]
+        self._savers = (
+            {service: Saver(service, self._directory) for service in self.services}
+            if self._directory
+            else {}
+        )
         for service in self.services:
-            wire = Wire(service.name, service.operations(), service.error_codes)
-            registry.add_service(service.name, wire, account, region, pass_on=service.passes_on)
-            for resource_type in service.resource_types():
-                registry.add_resource_type(resource_type)
+            self._add(service)
+        self._keeper = (
+            registry.keep_state(self._directory, self._wait_for_savers) if self._directory else None
+        )
         self._stop = threading.Event()
         self._http = uvicorn.Server(
             uvicorn.Config(
@@ -100,7 +112,9 @@ class LocalAws:
 
     def start(self) -> None:
         """Serve in a background thread; returns when requests are answered."""
-        self._restore()
+        for saver in self._savers.values():
+            saver.load()
+            saver.turning = self.turning
         sys.setswitchinterval(SWITCH_SECONDS)
         server = threading.Thread(target=self._http.run, name="localaws-http", daemon=True)
         server.start()
@@ -122,20 +136,23 @@ class LocalAws:
                 self._threads.append(thread)
 
     def stop(self) -> None:
-        """Stop the services, keep their state if there is a data directory, and close the port."""
+        """Stop the services, close the port, and write what a kill may lose."""
         self._stop.set()
         for service in self.services:
             service.wake.set()
         # The services call each other over the port, so they end before it closes.
         for thread in reversed(self._threads[1:]):
             thread.join(timeout=30)
-        if self.data_dir is not None:
-            for service in self.services:
-                service.before_stop(self.clock())
+        for saver in self._savers.values():
+            saver.stop()
         self._http.should_exit = True
         for thread in self._threads[:1]:
             thread.join(timeout=30)
-        self._save()
+        for saver in self._savers.values():
+            saver.save()
+        if self._keeper and self._directory:
+            self._keeper.close()
+            self._directory.close()
 
     def step(self, now: datetime | None = None) -> None:
         """Turn every service's clock to ``now`` and let all that is due happen, in the chain's
@@ -155,6 +172,31 @@ class LocalAws:
             pass
         for service in self.services:
             service.reset()
+        for saver in self._savers.values():
+            saver.ask()
+
+    def _add(self, service: Service) -> None:
+        """Have a service answer its requests, and provision its types."""
+        saver = self._savers.get(service)
+        wire = Wire(service.name, service.operations(), service.error_codes)
+        kept = {"keep": saver.keep} if saver else {}
+        registry.add_service(
+            service.name,
+            wire,
+            self.aws.account,
+            self.aws.region,
+            pass_on=service.passes_on,
+            **kept,
+        )
+        for resource_type in service.resource_types():
+            if saver:
+                registry.add_resource_type(resource_type, saver.ask)
+            else:
+                registry.add_resource_type(resource_type)
+
+    def _wait_for_savers(self) -> None:
+        for saver in self._savers.values():
+            saver.wait()
 
     def _turn(self, service: Service) -> None:
         while not self._stop.is_set():
@@ -165,25 +207,10 @@ class LocalAws:
                 # A mover that dies would hold up the chain for good: AWS's don't either.
                 log.exception("%s: this step failed and is tried again", service.name)
                 busy = False
+            if saver := self._savers.get(service):
+                saver.turn()
             if not busy:
                 service.wake.wait(service.pause)
-
-    def _state_file(self, service: Service) -> Path | None:
-        return self.data_dir / "localaws" / f"{service.name}.json" if self.data_dir else None
-
-    def _save(self) -> None:
-        for service in self.services:
-            if path := self._state_file(service):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                fresh = path.with_suffix(".new")
-                fresh.write_text(json.dumps(service.snapshot()))
-                fresh.replace(path)
-
-    def _restore(self) -> None:
-        for service in self.services:
-            path = self._state_file(service)
-            if path and path.exists():
-                service.restore(json.loads(path.read_text()))
 
 
 def _free_port(host: str) -> int:

@@ -99,6 +99,8 @@ class Service:
     error_codes: ClassVar[Mapping[str, str]] = {}
     #: Operations that aren't ours go to MiniStack's handler instead of being refused.
     passes_on: ClassVar[bool] = False
+    #: The state is whole at any time under the lock, not between two steps only.
+    saved_at_once: ClassVar[bool] = False
     #: Seconds between two steps when nothing wakes the service earlier; a service may change it.
     pause: float = 0.2
 
@@ -126,10 +128,6 @@ class Service:
         """
         del now
         return False
-
-    def before_stop(self, now: datetime) -> None:
-        """Take in what other services have for this one and don't keep over a restart. Called
-        only if the state is kept, after the last ``step``."""
 
     def snapshot(self) -> Params:
         """The state that survives a restart, as JSON types."""

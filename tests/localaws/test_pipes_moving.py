@@ -194,7 +194,6 @@ def test_restart_loses_nothing_and_repeats_nothing(hops: Chain) -> None:
     hops.step()
     hops.put("3")
     service = hops.aws.services[0]
-    service.before_stop(hops.now)
     state = json.loads(json.dumps(service.snapshot()))
     service.reset()
     service.restore(state)

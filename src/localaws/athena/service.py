@@ -42,6 +42,7 @@ class AthenaService(Service):
 
     name: ClassVar[str] = "athena"
     error_codes: ClassVar[Mapping[str, str]] = {"ValidationException": "InvalidRequestException"}
+    saved_at_once: ClassVar[bool] = True
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)

@@ -75,22 +75,13 @@ class Mover:
         Raises:
             SourceGone: there is nothing more to come from this stream.
         """
-        more = self.read(now)
+        full = {shard_id for shard_id, lane in self._lanes.items() if lane.full}
+        more = self._read(now, frozenset(full))
         for lane in self._lanes.values():
             lane.step(now)
         if self._reader.exhausted and all(lane.empty for lane in self._lanes.values()):
             self.check_source()
         return more
-
-    def read(self, now: datetime) -> bool:
-        """Read what the stream has, without sending it; True if there may be more."""
-        full = {shard_id for shard_id, lane in self._lanes.items() if lane.full}
-        return self._read(now, frozenset(full))
-
-    def read_all(self, now: datetime) -> None:
-        """Read the stream to its end, however much that is."""
-        while self._read(now, frozenset()):
-            pass
 
     def _read(self, now: datetime, full: frozenset[str]) -> bool:
         more = self._found = False
@@ -169,6 +160,8 @@ class Mover:
 
     def restore(self, state: Params, now: datetime) -> None:
         """Take up what ``snapshot`` gave."""
+        # Latest was then: from now on it would skip what came meanwhile.
+        self._reader.start = TRIM_HORIZON
         self._reader.restore(state["shards"])
         for shard_id, changes in state["changes"].items():
             read = [Change(number, at, data.encode(), key) for number, at, data, key in changes]

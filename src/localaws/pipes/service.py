@@ -334,16 +334,6 @@ class Pipes(Service):
 
     # ------------------------------------------------------------------ state
 
-    def before_stop(self, now: datetime) -> None:
-        """Take in all changes: the streams of MiniStack's tables don't outlive it."""
-        with self.lock:
-            running = [pipe for pipe in self._pipes.values() if pipe.state == "RUNNING"]
-        for pipe in running:
-            try:
-                self._mover(pipe).read_all(now)
-            except (SourceGone, ClientError) as error:
-                log.warning("pipe %s: its stream can't be read to its end: %s", pipe.name, error)
-
     def snapshot(self) -> Params:
         """All pipes, with where they are and what they hold."""
         with self.lock:
@@ -357,8 +347,9 @@ class Pipes(Service):
         for saved in state["pipes"]:
             pipe = Pipe(**saved)
             self._pipes[pipe.name] = pipe
-            if mover := state["movers"].get(pipe.name):
-                self._mover(pipe).restore(mover, datetime.now(UTC))
+            # A pipe that had read nothing yet begins where it was created.
+            mover = state["movers"].get(pipe.name, {"shards": {}, "changes": {}})
+            self._mover(pipe).restore(mover, datetime.now(UTC))
 
     def reset(self) -> None:
         """Forget all pipes."""
