@@ -21,6 +21,7 @@ from airflow_home import PLUGINS, ROOT
 STATIC = PLUGINS / "salesflow_airflow" / "dashboard" / "static"
 EVENTS = ROOT / "tests" / "unit" / "events"
 KINDS = ("live", "pipeline", "lake")
+DAGS = ("deploy_pipeline", "ingest_orders", "daily_sales_reports", "project_sales")
 TYPES = {
     ".css": "text/css",
     ".html": "text/html; charset=utf-8",
@@ -82,7 +83,7 @@ class DashboardServer:
 
     def __init__(self) -> None:
         self.status = HTTPStatus.OK
-        self.runs: dict[str, list[Payload]] = {}
+        self.runs: dict[str, list[Payload]] = {dag: [] for dag in DAGS}
         self.requests: list[str] = []
         self._payloads: dict[str, tuple[int, Payload]] = {}
         self._number = 0
@@ -118,7 +119,7 @@ class DashboardServer:
         """Be as new."""
         self.cut()
         self._payloads.clear()
-        self.runs.clear()
+        self.runs = {dag: [] for dag in DAGS}
         self.requests.clear()
         self.status = HTTPStatus.OK
 
