@@ -23,6 +23,15 @@ class SalesflowPlugin(AirflowPlugin):
             "href": "salesflow/",
             "url_route": "sales",
             "destination": "nav",
+            "icon": "salesflow/static/icon.svg",
+            "nav_top_level": True,
+        },
+        {
+            "name": "Ask",
+            "href": "salesflow/questions",
+            "url_route": "ask",
+            "destination": "nav",
+            "icon": "salesflow/static/icon.svg",
             "nav_top_level": True,
         },
     ]

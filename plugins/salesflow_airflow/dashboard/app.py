@@ -13,9 +13,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from salesflow.dashboard.failures import NotDeployed
 from salesflow_airflow.dashboard.events import EventStream
-from salesflow_airflow.dashboard.feed import Feed
+from salesflow_airflow.dashboard.feed import Feed, State
 from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
+from salesflow_airflow.questions.router import router as questions
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,14 +88,21 @@ def create_app(open_feed: Callable[[str], Feed]) -> FastAPI:
 
     @app.get("/api/events")
     async def events(stage: Stage = None) -> Response:
-        return EventStream(open_feed(stage or default_stage()))
+        feed = open_feed(stage or default_stage())
+        if stage is not None:
+            _refuse_missing(stage, await feed.newest(KindName.LIVE))
+        return EventStream(feed)
 
     @app.get("/api/{kind}")
     async def newest(kind: KindName, stage: Stage = None) -> Response:
         state = await open_feed(stage or default_stage()).newest(kind)
+        if stage is not None:
+            _refuse_missing(stage, state)
         return Response(
             state.payload, media_type="application/json", headers={"Cache-Control": "no-store"}
         )
+
+    app.include_router(questions)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     async def nothing(path: str) -> Response:
@@ -101,6 +110,12 @@ def create_app(open_feed: Callable[[str], Feed]) -> FastAPI:
         raise HTTPException(404, f"there is no {path}")
 
     return app
+
+
+def _refuse_missing(stage: str, state: State) -> None:
+    """A stage that was asked for by name has to be there; the usual one may come to be."""
+    if not state.deployed:
+        raise HTTPException(404, str(NotDeployed(stage)))
 
 
 async def _file(

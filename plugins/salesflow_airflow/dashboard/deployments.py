@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -26,6 +25,9 @@ KEPT_SECONDS: Final = 300.0
 
 KEPT_AFTER_FAILURE_SECONDS: Final = 10.0
 
+MOST_FEEDS: Final = 8
+"""So many feeds are kept; beyond that, those that nobody follows are forgotten."""
+
 # An AWS that can't be reached is to be told of in about five seconds. The poller asks again anyway.
 _CONFIG: Final = Config(
     connect_timeout=1,
@@ -36,15 +38,12 @@ _CONFIG: Final = Config(
 Reader = Callable[[Connect, Mapping[str, str], datetime], Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class _Access:
-    made: float
-    connect: Connect
-    outputs: Mapping[str, str]
-
-
 class Deployment:
-    """Reads a stage's deployment, in several threads at once."""
+    """Reads a stage's deployment, in several threads at once.
+
+    Args:
+        connect: makes the client of a service.
+    """
 
     def __init__(
         self,
@@ -56,7 +55,9 @@ class Deployment:
         self._connect = connect
         self._stopwatch = stopwatch
         self._lock = threading.Lock()
-        self._access: _Access | None = None
+        self._made = float("-inf")
+        self._clients = _Clients(connect)
+        self._outputs: Mapping[str, str] = {}
         self._failed = False
 
     def read(self, reader: Reader, now: datetime) -> Mapping[str, Any]:
@@ -65,29 +66,28 @@ class Deployment:
         Raises:
             NotDeployed: the stacks aren't there.
         """
-        access = self._open()
+        clients, outputs = self._open()
         failed = True
         try:
-            data = reader(access.connect, access.outputs, now)
+            data = reader(clients, outputs, now)
             failed = False
         finally:
             self._failed = failed
         return data
 
-    def _open(self) -> _Access:
+    def _open(self) -> tuple[Connect, Mapping[str, str]]:
         with self._lock:
             kept = KEPT_AFTER_FAILURE_SECONDS if self._failed else KEPT_SECONDS
-            if self._access is None or self._stopwatch() - self._access.made > kept:
-                clients = _Clients(self._connect)
+            if self._stopwatch() - self._made > kept:
+                self._made = self._stopwatch()
+                self._clients, self._outputs = _Clients(self._connect), {}
+            if not self._outputs:
+                cloudformation = self._clients("cloudformation")
                 try:
-                    outputs = stack_outputs(
-                        clients("cloudformation"), deployment_prefix(self.stage)
-                    )
+                    self._outputs = stack_outputs(cloudformation, deployment_prefix(self.stage))
                 except StackMissing:
-                    self._access = None
                     raise NotDeployed(self.stage) from None
-                self._access = _Access(self._stopwatch(), clients, outputs)
-            return self._access
+            return self._clients, self._outputs
 
 
 class _Clients:
@@ -126,7 +126,7 @@ def kinds_of(deployment: Deployment) -> list[Kind]:
 
 
 class Deployments:
-    """The feeds of a process, one of each stage that was asked for and is deployed."""
+    """The feeds of a process, one of each stage that was asked for."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="salesflow-dashboard")
@@ -135,6 +135,13 @@ class Deployments:
     def open(self, stage: str) -> Feed:
         """The feed of a stage."""
         if stage not in self._feeds:
+            if len(self._feeds) >= MOST_FEEDS:
+                self._feeds = {name: feed for name, feed in self._feeds.items() if feed.viewers}
             deployment = Deployment(stage, partial(connect, config=_CONFIG))
             self._feeds[stage] = Feed(kinds_of(deployment), self._executor)
         return self._feeds[stage]
+
+    def close(self) -> None:
+        """Tell all viewers that nothing will come any more."""
+        for feed in self._feeds.values():
+            feed.close()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from salesflow.dashboard.failures import sentence_of
+from salesflow.dashboard.failures import NotDeployed, sentence_of
 from salesflow.dashboard.json_values import time_text
 
 SHORTEST_PAUSE: Final = 2.0
@@ -47,11 +47,13 @@ class State:
     Attributes:
         number: counts up with every read of a feed.
         payload: {"read_at", "since", "error", "data"} as JSON, in one line.
+        deployed: false if it couldn't be read since there is nothing.
     """
 
     kind: str
     number: int
     payload: str
+    deployed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,12 @@ class Feed:
             known.data, known.read_at, known.since = work.result(), now, None
         known.ended = self._clock.stopwatch()
         self._numbers += 1
-        known.state = State(known.kind.name, self._numbers, _payload(known, sentence))
+        known.state = State(
+            known.kind.name,
+            self._numbers,
+            _payload(known, sentence),
+            deployed=not isinstance(error, NotDeployed),
+        )
         known.reading = None
         self._tell()
         return known.state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from salesflow.deployment import StackMissing
 from salesflow.pages.reading import UnreadableRows
@@ -30,7 +30,7 @@ def sentence_of(error: BaseException) -> str | None:
             return str(error)
         case StackMissing():
             return f"A stack is missing: {error}."
-        case HTTPClientError():
+        case ConnectionError() | HTTPClientError():
             return "AWS can't be reached."
         case ClientError():
             code = error.response.get("Error", {}).get("Code", "no reason")
