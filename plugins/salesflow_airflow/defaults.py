@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from airflow.sdk import Asset, Param
+
+from salesflow_airflow.notices import tell_of_failure
+from salesflow_airflow.stage import default_stage
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 """Where dags/, plugins/, lambdas/ and infra/ lie side by side."""
@@ -19,6 +21,7 @@ DEFAULT_ARGS: Final[dict[str, Any]] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=20),
     "execution_timeout": timedelta(minutes=15),
+    "on_failure_callback": tell_of_failure,
 }
 
 ORDERS_WRITTEN: Final = Asset("orders_written", uri="salesflow://orders_written")
@@ -33,11 +36,6 @@ SALES_REPORTS: Final = Asset("sales_reports", uri="salesflow://sales_reports")
 
 STAGE_PATTERN: Final = "^[a-z]([a-z0-9-]*[a-z0-9])?$"
 STAGE_LENGTH: Final = 12
-
-
-def default_stage() -> str:
-    """The deployment that is meant if none is named."""
-    return os.environ.get("SALESFLOW_STAGE", "dev")
 
 
 def stage_param() -> Param:

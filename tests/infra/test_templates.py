@@ -52,7 +52,7 @@ OUTPUTS = {
         "QuestionsWorkGroupName",
         "ResultsUri",
     ],
-    "monitoring": [],
+    "monitoring": ["AlarmTopicArn"],
 }
 STATEFUL = {
     "AWS::DynamoDB::Table",
