@@ -13,8 +13,9 @@ is computed again. Where a report differs, it becomes a new version; the one bef
 projection; the task `write_page` has a link to it. It says which reports failed, if any did.
 
 **When:** every day at 00:00 UTC for the day before; backfillable (a backfill restates no other
-days); by hand for the given day.
+days); by hand for the given day, and for some of its reports alone.
 **Waits:** until all that was written on that day is in silver, 2 hours.
+**Due:** 3 hours after the day. Who is told of alarms is told of a scheduled run that is late.
 **Assets:** emits `sales_reports`, which starts `project_sales`.
 """
 
@@ -27,11 +28,12 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, SALES_REPORTS, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
+from salesflow_airflow.notices import due
 from salesflow_airflow.operators.page import WritePageOperator
 from salesflow_airflow.operators.report import ReportOperator
 from salesflow_airflow.operators.reporting import FindDaysOperator, RecordReportsOperator
 from salesflow_airflow.operators.silver import DeclareTablesOperator
-from salesflow_airflow.reports import choose_day
+from salesflow_airflow.reports import choose_day, choose_reports, day_param, reports_param
 from salesflow_airflow.sensors.silver import SilverSensor
 from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
@@ -41,18 +43,15 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
 @dag(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     max_active_runs=4,
+    deadline=due(timedelta(hours=24 + 3)),
     doc_md=__doc__,
     tags=TAGS,
     user_defined_macros=MACROS,
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(minutes=40)},
     params={
         "stage": stage_param(),
-        "day": Param(
-            None,
-            type=["null", "string"],
-            description="YYYY-MM-DD (UTC), not in the future; by default the day of the run's "
-            "data interval, without one yesterday",
-        ),
+        "day": day_param("by default that of the run's data interval, without one yesterday"),
+        "reports": reports_param(REPORTS),
         "restate": Param(
             True, type="boolean", description="Whether days touched by late changes are restated"
         ),
@@ -60,7 +59,7 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
 )
 def daily_sales_reports() -> None:
     outputs = read_outputs()
-    day = choose_day()
+    day, reports = choose_day(), choose_reports(REPORTS)
     bucket = outputs["LakeBucketName"]
     athena = {"database": outputs["DatabaseName"], "workgroup": outputs["WorkGroupName"]}
 
@@ -86,7 +85,7 @@ def daily_sales_reports() -> None:
         watermark=silver.output,
         bucket=bucket,
         **athena,
-    ).expand(report=REPORTS)
+    ).expand(report=reports)
     record_reports = RecordReportsOperator(
         task_id="record_reports",
         results=run_report.output,
@@ -99,6 +98,7 @@ def daily_sales_reports() -> None:
         task_id="write_page",
         trigger_rule="all_done_min_one_success",
         days=days.output["days"],
+        reports=reports,
         results=run_report.output,
         watermark=silver.output,
         shop="salesflow {{ params.stage }}",

@@ -10,6 +10,8 @@ The tables `sales_projection`, `projection_backtest` and `projection_accuracy` h
 so have reports of the same names; `projection_not_projected` says which products have no projection
 of their own, and why. A rerun replaces the rows of its day.
 
+At the end the page of that day is written anew, to show the projection that begins there.
+
 Too little history, or a broken one, gives no number: the task `project_sales` is skipped and says
 what is missing, and so does the report `projection_outcome`.
 
@@ -23,10 +25,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag
+from airflow.sdk import dag
 
 from salesflow_airflow.defaults import DEFAULT_ARGS, SALES_REPORTS, TAGS, stage_param
 from salesflow_airflow.deployment import read_outputs
+from salesflow_airflow.operators.page import WritePageOperator
 from salesflow_airflow.operators.projection import (
     MeasureAccuracyOperator,
     ProjectSalesOperator,
@@ -34,6 +37,7 @@ from salesflow_airflow.operators.projection import (
 )
 from salesflow_airflow.operators.silver import DeclareTablesOperator
 from salesflow_airflow.projection import choose_last_day
+from salesflow_airflow.reports import day_param
 from salesflow_airflow.sensors.silver import SilverSensor
 from salesflow_airflow.tables import MACROS, TABLES, VIEWS
 
@@ -47,12 +51,7 @@ from salesflow_airflow.tables import MACROS, TABLES, VIEWS
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(minutes=40)},
     params={
         "stage": stage_param(),
-        "day": Param(
-            None,
-            type=["null", "string"],
-            description="YYYY-MM-DD (UTC), the last day to project from, before today; by default "
-            "the day before the run is due",
-        ),
+        "day": day_param("the last day to project from; by default the day before the run is due"),
     },
 )
 def project_sales() -> None:
@@ -82,8 +81,17 @@ def project_sales() -> None:
     measure = MeasureAccuracyOperator(
         task_id="measure_accuracy", trigger_rule="none_failed", **rows
     )
+    write_page = WritePageOperator(
+        task_id="write_page",
+        trigger_rule="none_failed",
+        days=[day],
+        watermark=silver.output,
+        shop="salesflow {{ params.stage }}",
+        bucket=bucket,
+        **athena,
+    )
 
-    day >> declare_tables >> silver >> history >> project >> measure
+    day >> declare_tables >> silver >> history >> project >> measure >> write_page
 
 
 project_sales()

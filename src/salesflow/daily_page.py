@@ -101,7 +101,7 @@ def contents_of(
     """What the page of a day tells.
 
     Args:
-        reports: those that are not among them have failed.
+        reports: those that are not among them have failed, or were never made.
         query: gives the result of a query of dags/sql/page, by its name, as a CSV file.
         read: gives what project_sales has stored under a name and a day.
         watermark: ISO 8601 time until which all that was written is known to be in silver now.

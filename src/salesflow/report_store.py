@@ -106,6 +106,7 @@ class Manifest:
         sql: digest of the query, without its day.
         csv, parquet: digests of the files.
         restated: how it differs from the version before; None for the first.
+        run_id: the run that stored it; empty if that wasn't noted.
     """
 
     report: str
@@ -120,6 +121,7 @@ class Manifest:
     csv: str
     parquet: str
     restated: Restatement | None = None
+    run_id: str = ""
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
@@ -163,6 +165,7 @@ def store_report(
     *,
     sql: str,
     watermark: str | None,
+    run_id: str,
     now: datetime,
 ) -> tuple[Manifest, bool]:
     """Store a day's report, unless it is what is stored already.
@@ -171,6 +174,7 @@ def store_report(
 
     Args:
         sql: digest of the query, without its day.
+        run_id: what stores it.
 
     Returns:
         The manifest of what is stored now, and whether that is new.
@@ -198,6 +202,7 @@ def store_report(
         csv=digest,
         parquet=sha256(buffer.getvalue()).hexdigest(),
         restated=restated,
+        run_id=run_id,
     )
     for suffix, body in (
         ("csv", result.csv),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_home import DAGS, PLUGINS
+from salesflow_airflow.notices import tell_of_failure
 
 FILES = sorted(DAGS.glob("*.py"))
 SQL = sorted((DAGS / "sql").rglob("*.sql"))
@@ -52,6 +53,14 @@ def test_its_tasks_have_retries_and_a_timeout(dag: Any) -> None:
     for task in dag.tasks:
         assert (task.retries or 0) >= 1, task.task_id
         assert task.execution_timeout is not None, task.task_id
+
+
+def test_people_are_told_of_each_task_that_fails(dag: Any) -> None:
+    for task in dag.tasks:
+        told = task.on_failure_callback
+        assert told in (tell_of_failure, [tell_of_failure]), (
+            task.task_id
+        )  # a mapped one isn't a list
 
 
 def test_its_waits_end_before_the_task_is_killed(dag: Any) -> None:

@@ -89,6 +89,19 @@ def test_sales_by_product_say_which_the_catalogue_does_not_know(shop: Shop) -> N
     )
 
 
+def test_unique_products_name_those_that_the_catalogue_does_not_know(shop: Shop) -> None:
+    names = {order.product_name for order in shop.sold(DAY, DAY)}
+    assert UNKNOWN in names
+    assert shop.report("unique_products") == [
+        {
+            "unique_products": len(names),
+            "product_names": ", ".join(sorted(names)),
+            "not_in_catalogue": 1,
+            "names_not_in_catalogue": UNKNOWN,
+        }
+    ]
+
+
 def test_day_totals(shop: Shop) -> None:
     expected = []
     for days_before, what in ((0, "the day"), (1, "the day before"), (7, "a week before")):

@@ -55,7 +55,13 @@ class Lake:
         lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
         self.s3.put_object(Bucket="lake", Key="sold/rows.json", Body="".join(lines).encode())
 
-    def report(self, *days: str, name: str = "by_channel", run: str = "run") -> list[Any]:
+    def report(
+        self,
+        *days: str,
+        name: str = "by_channel",
+        run: str = "run",
+        pushed: dict[str, Any] | None = None,
+    ) -> list[Any]:
         with DAG("reports", schedule=None, template_searchpath=[str(self.folder)]):
             operator = ReportOperator(
                 task_id="run_report",
@@ -67,6 +73,9 @@ class Lake:
                 watermark="2026-03-05T00:10:00+00:00",
             )
         ti = SimpleNamespace(dag_id="reports", run_id=run, try_number=1, max_tries=2)
+        ti.xcom_push = lambda key, value: (pushed if pushed is not None else {}).update(
+            {key: value}
+        )
         return operator.execute({"ti": ti, "task": operator})  # type: ignore[typeddict-item]
 
     def objects(self, prefix: str = "reports/") -> dict[str, bytes]:
@@ -172,9 +181,22 @@ def test_a_day_without_orders_has_a_header_and_no_rows(lake: Lake) -> None:
 def test_wrong_sql_names_the_report_and_its_day_and_other_days_are_stored(lake: Lake) -> None:
     lake.sell(*SALES)
     lake.write("broken", "SELECT 1 / CAST(day(DATE '{{ task.day }}') - 24 AS integer) AS ratio")
+    pushed: dict[str, Any] = {}
     with pytest.raises(AirflowException, match=f"broken of {OTHER_DAY} failed: .*zero"):
-        lake.report(OTHER_DAY, DAY, name="broken")
+        lake.report(OTHER_DAY, DAY, name="broken", pushed=pushed)
     assert report_key("broken", DAY) in lake.objects()
+    assert [stored["day"] for stored in pushed["return_value"]] == [DAY]
+
+
+def test_a_retry_tells_of_the_change_that_the_try_before_has_stored(lake: Lake) -> None:
+    lake.sell(*SALES)
+    lake.report(DAY)
+    lake.sell(*SALES[1:])
+    [first] = lake.report(DAY, run="another")
+    [retried] = lake.report(DAY, run="another")
+    assert retried["restated"] == first["restated"] is not None
+    [later] = lake.report(DAY, run="yet another")
+    assert (later["version"], later["restated"]) == (2, None)
 
 
 def test_another_query_for_the_same_rows_is_not_a_new_version(lake: Lake) -> None:

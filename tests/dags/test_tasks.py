@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
 from localaws.server import LocalAws
 from salesflow_airflow.bronze import declare_columns
@@ -18,7 +19,7 @@ from salesflow_airflow.deployment import (
     sort_parameters,
     upload_lambdas,
 )
-from salesflow_airflow.reports import choose_day
+from salesflow_airflow.reports import choose_day, choose_reports
 from salesflow_airflow.teardown import check_confirmation
 
 DUE = datetime(2026, 3, 4, 0, 0, tzinfo=UTC)
@@ -90,6 +91,32 @@ def test_a_wrong_day_is_refused_before_anything_is_queried() -> None:
     for day in ("2026-02-30", tomorrow):
         with pytest.raises(AirflowFailException, match=f"day: '?{day}"):
             choose_day.function(params={"day": day}, dag_run=run())
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "params", "problem"),
+    [
+        ("daily_sales_reports", {"reports": ["sales_by_moon"]}, "'sales_by_moon' is not one of"),
+        ("daily_sales_reports", {"reports": []}, "should be non-empty"),
+        ("daily_sales_reports", {"day": "yesterday"}, "'yesterday' is not a 'date'"),
+        ("project_sales", {"day": "2026-02-30"}, "'2026-02-30' is not a 'date'"),
+    ],
+)
+def test_a_wrong_param_is_refused_when_the_run_is_triggered(
+    dag_bag: Any, dag_id: str, params: dict[str, Any], problem: str
+) -> None:
+    given = copy.deepcopy(dag_bag.dags[dag_id].params)
+    with pytest.raises(ParamValidationError, match=f"Invalid input for param .*{problem}"):
+        given.update(params)
+
+
+def test_reports_may_be_chosen(dag_bag: Any) -> None:
+    params = copy.deepcopy(dag_bag.dags["daily_sales_reports"].params)
+    params.update({"reports": ["inventory", "orders"]})
+    names = ["inventory", "orders", "top_products"]
+    chosen = choose_reports.function(names=names, params={"reports": ["orders"]})
+    assert chosen == ["orders"]
+    assert choose_reports.function(names=names, params={"reports": None}) == names
 
 
 def test_a_teardown_that_is_not_confirmed_touches_nothing() -> None:

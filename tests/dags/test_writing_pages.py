@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.execution_time.macros import ds_add
 from airflow.serialization.serialized_objects import OperatorSerialization
 
@@ -86,13 +86,16 @@ def context(task: Any, **ti: Any) -> Any:
     }
 
 
-def write(results: list[list[dict[str, Any]]], *days: str) -> tuple[list[str], dict[str, str]]:
+def write(
+    results: list[list[dict[str, Any]]], *days: str, asked: Iterable[str] = REPORTS
+) -> tuple[list[str], dict[str, str]]:
     """What the task returns, and what it leaves for its link."""
     pushed: dict[str, str] = {}
     with DAG("reports", schedule=None, template_searchpath=[str(DAGS)], user_defined_macros=MACROS):
         page = WritePageOperator(
             task_id="write_page",
             days=list(days),
+            reports=list(asked),
             results=results,
             retries=2,
             retry_delay=timedelta(0),
@@ -130,7 +133,47 @@ def test_a_report_that_failed_is_named_on_the_page(
     lake: ChangelogLake, reports: list[list[dict[str, Any]]]
 ) -> None:
     write([days for days in reports if days[0]["name"] != "sales_by_brand"], DAY)
-    assert "Missing, as the reports failed: sales by brand." in page(lake)
+    assert "Missing, as the reports failed or were never made: sales by brand." in page(lake)
+
+
+def test_a_report_that_failed_on_one_day_is_missing_on_that_day_s_page_only(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    copy_reports(lake, DAY, OTHER_DAY)
+    other = [[day | {"day": OTHER_DAY} for day in days] for days in reports]
+    both = [
+        days + more if days[0]["name"] != "sales_by_brand" else more
+        for days, more in zip(reports, other, strict=True)
+    ]
+    write(both, DAY, OTHER_DAY)
+    assert "never made: sales by brand." in page(lake)
+    assert "never made" not in page(lake, OTHER_DAY)
+
+
+def copy_reports(lake: ChangelogLake, day: str, to: str) -> None:
+    """The files of a day's reports, as if they were those of another."""
+    for entry in lake.s3.list_objects_v2(Bucket="lake", Prefix="reports/")["Contents"]:
+        source = {"Bucket": "lake", "Key": entry["Key"]}
+        key = entry["Key"].replace(day, to)
+        lake.s3.copy_object(Bucket="lake", Key=key, CopySource=source)
+
+
+def test_a_run_of_one_report_shows_the_others_as_they_are_stored(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    write([days for days in reports if days[0]["name"] == "day_totals"], DAY, asked=["day_totals"])
+    assert "never made" not in page(lake)
+    with pytest.raises(AirflowSkipException, match="no page shows orders, data_quality"):
+        write([], DAY, asked=["orders", "data_quality"])
+
+
+def test_a_page_is_written_anew_without_reports_of_the_run_or_skipped(
+    lake: ChangelogLake, reports: list[list[dict[str, Any]]]
+) -> None:
+    write([], DAY, asked=[])
+    assert "$1,998.00" in page(lake)
+    with pytest.raises(AirflowSkipException, match=f"no report of {OTHER_DAY} is stored"):
+        write([], OTHER_DAY, asked=[])
 
 
 def test_a_day_of_which_nothing_is_stored_is_named_and_the_others_have_pages(

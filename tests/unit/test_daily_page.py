@@ -97,18 +97,18 @@ def test_a_report_that_failed_is_named_and_the_others_are_shown() -> None:
     report = contents(reports | {"hourly_sales": HOURS})
     assert report.failed == ("inventory",)
     page = render(report).decode()
-    assert "Missing, as the reports failed: inventory." in page
-    assert "Missing, as the report inventory failed." in page
-    assert "Missing, as the report customer_segments failed." not in page
+    assert "Missing, as the reports failed or were never made: inventory." in page
+    assert "Missing, as the report inventory failed or was never made." in page
+    assert "Missing, as the report customer_segments failed or was never made." not in page
 
 
 def test_totals_that_failed_are_not_said_to_be_none() -> None:
     page = render(
         replace(contents(), failed=("day_totals", "hourly_sales", "sales_by_product"))
     ).decode()
-    assert "Missing, as the report day_totals failed." in page
+    assert "Missing, as the report day_totals failed or was never made." in page
     assert "There are no totals of this day." not in page
-    assert "Missing, as the report sales_by_product failed." in page
+    assert "Missing, as the report sales_by_product failed or was never made." in page
 
 
 def test_without_a_report_there_is_no_page() -> None:

@@ -1,11 +1,13 @@
 -- The days to report: the given one, and earlier reported ones that merges have touched since.
--- Grain: one row per day; merged_until is the same in all: the last merge that will be known.
+-- Grain: one row per day; merged_until is the same in all: the last merge that will be known to all
+-- its reports, so empty in a run of some.
 -- Inputs: merges, merged_days, report_runs.
--- Late data: found here, by the merges that brought it.
-SELECT CAST(day AS varchar) AS day, CAST(merged_until AS varchar) AS merged_until
+-- Late data: found here, by the merges that brought it. A run of some
+-- reports restates no other day.
+SELECT CAST(day AS varchar) AS day, CAST({{ "NULL" if params.reports else "merged_until" }} AS varchar) AS merged_until
 FROM (
     SELECT DATE '{{ task.day }}' AS day
-{%- if params.restate and dag_run.run_type != 'backfill' %}
+{%- if params.restate and not params.reports and dag_run.run_type != 'backfill' %}
     UNION
     SELECT touched.order_date
     FROM (

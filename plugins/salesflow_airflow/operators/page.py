@@ -9,11 +9,16 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.amazon.aws.links.base_aws import BaseAwsLink
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
 from airflow.sdk.execution_time.xcom import XCom
 
 from salesflow.daily_page import (
     PROJECTION_TABLE,
+    REPORTS,
     NothingStored,
     contents_of,
     read_report,
@@ -41,12 +46,14 @@ class PageLink(BaseOperatorLink):
 class WritePageOperator(BaseOperator):
     """Writes one HTML page for each reported day, beside the reports; their S3 URIs.
 
-    Reports that have failed in this run are left out, and the page says so. A day of which nothing
-    is stored has no page: the task fails at the end, and names it.
+    What is stored is shown, but for the reports of this run that have failed on that day: they are
+    left out, and the page says so. A day of which nothing is stored has no page: the task fails at
+    the end, and names it; in a run without reports it is skipped.
 
     Args:
         days: YYYY-MM-DD, the run's own day first: the link leads to its page.
-        results: what the reports returned; those that failed have returned nothing.
+        reports: the names of those that this run was to make, of each day.
+        results: what they returned: an entry for each day that is stored.
         watermark: ISO 8601 time until which all that was written is in silver.
         shop: whose sales these are.
         currency: ISO 4217 code of what amounts of money are in.
@@ -54,6 +61,7 @@ class WritePageOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "days",
+        "reports",
         "results",
         "watermark",
         "shop",
@@ -69,18 +77,20 @@ class WritePageOperator(BaseOperator):
         self,
         *,
         days: list[str],
-        results: Any,
         watermark: str | None,
         shop: str,
         bucket: str,
         database: str,
         workgroup: str,
+        reports: list[str] | None = None,
+        results: Any = (),
         currency: str = "USD",
         aws_conn_id: str | None = "aws_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.days = days
+        self.reports = reports or []
         self.results = results
         self.watermark = watermark
         self.shop = shop
@@ -95,25 +105,29 @@ class WritePageOperator(BaseOperator):
         """Write the pages, day by day."""
         if not self.days:
             raise AirflowFailException("there are no days to write pages of: see find_days")
-        reports = [report for results in self.results for report in results]
+        if self.reports and not REPORTS & set(self.reports):
+            raise AirflowSkipException(f"no page shows {', '.join(self.reports)}")
+        results = [result for results in self.results for result in results]
         has_projection = self._has_projection()
         written, failed = [], []
         for day in self.days:
             self.day = day
             try:
-                key = self._write(context, reports, has_projection)
+                key = self._write(context, results, has_projection)
             except NothingStored as error:
                 failed.append(str(error))
                 continue
             written.append(f"s3://{self.bucket}/{key}")
             if self.day == self.days[0]:
                 context["ti"].xcom_push(key=_LINK_KEY, value=self.address(key))
+        if failed and not self.reports:
+            raise AirflowSkipException("\n".join(failed))
         if failed:
             raise AirflowException("\n".join(failed))
         return written
 
     def _write(
-        self, context: Context, reports: Sequence[Mapping[str, Any]], has_projection: bool
+        self, context: Context, results: Sequence[Mapping[str, Any]], has_projection: bool
     ) -> str:
         s3 = connect("s3", self.aws_conn_id)
 
@@ -130,10 +144,10 @@ class WritePageOperator(BaseOperator):
         day = date.fromisoformat(self.day)
         # What the table says of earlier runs: this one's changes are being recorded meanwhile.
         is_due = datetime.now(UTC).date() == day + timedelta(days=1)
-        changes = [restatement(change) for report in reports for change in changes_of(report)]
-        stored = read_reports(
-            s3, self.bucket, self.day, [each["name"] for each in reports if each["day"] == self.day]
-        )
+        changes = [restatement(change) for result in results for change in changes_of(result)]
+        made = {each["name"] for each in results if each["day"] == self.day}
+        failed = set(self.reports) - made
+        stored = read_reports(s3, self.bucket, self.day, REPORTS - failed)
         page = contents_of(
             day,
             self.shop,

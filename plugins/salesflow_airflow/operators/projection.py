@@ -126,7 +126,7 @@ class ProjectionRowsOperator(AthenaStatementOperator):
             self.run_statement(self.render_template(self.insert, context), context)
         self.log.info("%s: %d rows", table, len(rows))
 
-    def store(self, name: str, row_type: type[Any], rows: Sequence[Any]) -> str:
+    def store(self, context: Context, name: str, row_type: type[Any], rows: Sequence[Any]) -> str:
         """Store rows as the day's report of that name; its URI."""
         from salesflow.projection.rows import as_csv
 
@@ -143,6 +143,7 @@ class ProjectionRowsOperator(AthenaStatementOperator):
             ),
             sql=self.history["sql"],
             watermark=self.watermark,
+            run_id=context["ti"].run_id,
             now=datetime.now(UTC),
         )
         uri = f"s3://{self.bucket}/{report_key(name, self.day)}"
@@ -184,9 +185,9 @@ class ProjectSalesOperator(ProjectionRowsOperator):
             ("projection_backtest", projection.backtest),
         ):
             self.replace_rows(context, table, as_of, as_of, rows)
-            self.store(table, TABLES[table], rows)
-        self.store("projection_not_projected", NotProjected, projection.not_projected)
-        self.store("projection_outcome", ProjectionOutcome, [outcome])
+            self.store(context, table, TABLES[table], rows)
+        self.store(context, "projection_not_projected", NotProjected, projection.not_projected)
+        self.store(context, "projection_outcome", ProjectionOutcome, [outcome])
         if outcome.sentence:
             raise AirflowSkipException(outcome.sentence)
         return {
@@ -228,7 +229,7 @@ class MeasureAccuracyOperator(ProjectionRowsOperator):
         past = rows_of(ProjectedDay, text)
         if not past:
             self.log.info("no earlier projection can be judged yet")
-            self.store("projection_accuracy", Accuracy, [])
+            self.store(context, "projection_accuracy", Accuracy, [])
             return {"judged": 0}
         row = next(csv.DictReader(io.StringIO(text.decode(), "")))
         until = date.fromisoformat(row["known_until"])
@@ -242,5 +243,5 @@ class MeasureAccuracyOperator(ProjectionRowsOperator):
         recent = replace(known, first=max(known.first, first - timedelta(days=WEEK)))
         rows = accuracy(past, sales, recent)
         self.replace_rows(context, "projection_accuracy", first, until, rows)
-        self.store("projection_accuracy", Accuracy, rows)
+        self.store(context, "projection_accuracy", Accuracy, rows)
         return {"judged": len({row.as_of for row in rows}), "known_until": until.isoformat()}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.execution_time.xcom import XCom
 
 from salesflow.queries import QueryFailed, ask
 from salesflow.report_store import Result, report_key, store_report
@@ -25,7 +26,7 @@ class ReportOperator(BaseOperator):
 
     A result that is stored already leaves its files as they are. A day whose query fails doesn't
     keep the others from being stored; the task fails at the end, and names it. Returns one entry
-    for each stored day.
+    for each stored day, also if it fails.
 
     Args:
         report: its name; its query is `sql/reports/<name>.sql`, in which ``task.day`` is the day,
@@ -77,6 +78,8 @@ class ReportOperator(BaseOperator):
             except QueryFailed as error:
                 failed.append(f"{self.report} of {day} failed: {error}")
         if failed:
+            # Those who come after it have to know what is stored.
+            context["ti"].xcom_push(key=XCom.XCOM_RETURN_KEY, value=stored)
             raise AirflowException("\n".join(failed))
         return stored
 
@@ -126,8 +129,11 @@ class ReportOperator(BaseOperator):
             result,
             sql=version,
             watermark=self.watermark,
+            run_id=ti.run_id,
             now=datetime.now(UTC),
         )
+        # What an earlier try of this run has stored, it has told nobody.
+        ours = new or manifest.run_id == ti.run_id
         uri = f"s3://{self.bucket}/{report_key(self.report, day)}"
         self.log.info(
             "%s: version %d, %s, %d rows, %d bytes scanned",
@@ -150,7 +156,7 @@ class ReportOperator(BaseOperator):
             "scanned_bytes": answer.scanned_bytes,
             "query_id": answer.query_id,
             "version": manifest.version,
-            "restated": asdict(manifest.restated) if new and manifest.restated else None,
+            "restated": asdict(manifest.restated) if ours and manifest.restated else None,
         }
 
     def _sql(self, context: Context, day: str) -> str:

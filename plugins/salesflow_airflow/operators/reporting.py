@@ -14,8 +14,8 @@ from salesflow_airflow.operators.athena import AthenaStatementOperator
 class FindDaysOperator(AthenaStatementOperator):
     """Finds the days to report: the given one, and those that late changes have touched.
 
-    Returns `days`, the given one first, and `merged_until`, the time of the last merge that their
-    reports will know.
+    Returns `days`, the given one first, and `merged_until`, the time of the last merge that all
+    their reports will know; None in a run of some reports only.
 
     Args:
         day: YYYY-MM-DD; the query refers to it as ``task.day``.
@@ -71,7 +71,7 @@ class RecordReportsOperator(AthenaStatementOperator):
 
     @property
     def merged_until(self) -> str | None:
-        """The time of the last merge that the reports know; None: there was none."""
+        """The time of the last merge that all reports know; None: there is no such merge."""
         return self.found["merged_until"]
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
