@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from salesflow.dashboard.json_values import money_text, time_text
 from salesflow.live import Figures, LatestChange, LiveTotals, LiveView, Period, Sales
+from salesflow.rules import order_time
 
 if TYPE_CHECKING:
     from salesflow.deployment import Connect
@@ -95,6 +96,6 @@ def _change(change: LatestChange) -> dict[str, Any]:
         "status": change.status,
         "country": change.country,
         "channel": change.channel,
-        "order_ts": change.order_ts,
+        "order_ts": change.order_ts and time_text(order_time(change.order_ts)),
         "reason": change.reason,
     }
