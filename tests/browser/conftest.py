@@ -154,7 +154,7 @@ class Opened:
         """Note from now on what goes wrong."""
 
         def hear(message: Any) -> None:
-            if message.type in ("error", "warning"):
+            if message.type == "error":
                 self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
         def ask(request: Any) -> None:
@@ -167,21 +167,29 @@ class Opened:
         self.page.on("request", ask)
 
 
-@pytest.fixture
-def open_page(chromium: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens pages; takes what `browser.new_context` takes."""
-    contexts = []
-
+def _opener(chromium: Any, contexts: ExitStack) -> Callable[..., Opened]:
     def open_(**options: Any) -> Opened:
         context = chromium.new_context(**{"viewport": {"width": 1366, "height": 900}} | options)
-        contexts.append(context)
+        contexts.callback(context.close)
         opened = Opened(context.new_page())
         opened.watch()
         return opened
 
-    yield open_
-    for context in contexts:
-        context.close()
+    return open_
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens pages for a test; takes what `browser.new_context` takes."""
+    with ExitStack() as contexts:
+        yield _opener(chromium, contexts)
+
+
+@pytest.fixture(scope="module")
+def open_page_once(chromium: Any) -> Iterator[Callable[..., Opened]]:
+    """The same for all tests of a module: Airflow's page is heavy."""
+    with ExitStack() as contexts:
+        yield _opener(chromium, contexts)
 
 
 @pytest.fixture(scope="session")

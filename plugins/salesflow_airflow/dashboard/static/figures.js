@@ -51,6 +51,9 @@ export function perMinute(text, seconds) {
 export const size = (text) => Number(parsed(text)) / Number(UNIT);
 
 export const money = (text) => (text === null ? NONE : exactMoney.format(text));
+/** As long as a tile or a row bears; what is more is told in thousands of millions. */
+export const fitMoney = (text, full = money) =>
+  (text === null || Math.abs(size(text)) < 1e9 ? full(text) : shortMoney.format(text));
 export const roundMoney = (text) => (text === null ? NONE : wholeMoney.format(text));
 /** $12.4K, for the ticks of an axis. */
 export const tickMoney = (value) => shortMoney.format(value);

@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { byId, html, keep, mark, row, say } from "./elements.js";
-import { count, dayInWeek, moment, money, roundMoney, shortDay, size, tickMoney } from "./figures.js";
+import { count, dayInWeek, fitMoney, moment, money, roundMoney, shortDay, size, tickMoney } from "./figures.js";
 
 let chart = null;
 
@@ -23,7 +23,7 @@ function showExact(data, live, now) {
   byId("exact").hidden = data.today === null;
   keep(byId("exact").tBodies[0], data.today === null ? [] : lines, ([key]) => key,
     () => row(["", "number", "number", "number"]),
-    (line, [, name, figures]) => [name, count(figures.orders), count(figures.units), money(figures.revenue)]
+    (line, [, name, figures]) => [name, count(figures.orders), count(figures.units), fitMoney(figures.revenue)]
       .forEach((text, at) => say(line.children[at], text)));
   const merged = data.merged_at === null ? "Nothing has been merged into the lake yet: the DAG ingest_orders does." :
     `Merged at ${moment(data.merged_at, now)}` +
@@ -49,7 +49,7 @@ function showCustomers(customers) {
   byId("top-customers").hidden = !top.length;
   keep(byId("top-customers").tBodies[0], top, (customer) => customer.customer_id,
     () => row(["mono", "number", "number"]),
-    (line, customer) => [customer.customer_id ?? "Without a number", count(customer.orders), money(customer.revenue)]
+    (line, customer) => [customer.customer_id ?? "Without a number", count(customer.orders), fitMoney(customer.revenue)]
       .forEach((text, at) => say(line.children[at], text)));
 }
 

@@ -3,7 +3,8 @@
 import { Chart, spark } from "./chart.js";
 import { byId, html, keep, mark, row, say } from "./elements.js";
 import {
-  change, count, dayOfWeek, exactTime, money, percent, perMinute, rate, roundMoney, size, sum, tickMoney, times,
+  change, count, dayOfWeek, exactTime, fitMoney, money, percent, perMinute, rate, roundMoney, size, sum, tickMoney,
+  times,
 } from "./figures.js";
 
 const RECENT = 5; // minutes
@@ -31,9 +32,9 @@ function showNow({ now, minutes }) {
   const orders = recent.reduce((total, minute) => total + minute.orders, 0);
   const revenue = sum(recent.map((minute) => minute.revenue));
   say(byId("orders-now"), rate((orders * 60) / Math.max(1, seconds)));
-  say(byId("revenue-now"), roundMoney(perMinute(revenue, seconds)));
-  say(byId("orders-now-note"), `average of 5 minutes; ${count(running.orders)} in this one`);
-  say(byId("revenue-now-note"), `average of 5 minutes; ${roundMoney(running.revenue)} in this one`);
+  say(byId("revenue-now"), fitMoney(perMinute(revenue, seconds), roundMoney));
+  say(byId("orders-now-note"), `5 min average · ${count(running.orders)} this minute`);
+  say(byId("revenue-now-note"), `5 min average · ${fitMoney(running.revenue, roundMoney)} this minute`);
   const perOrder = minutes.map((minute) => minute.orders);
   spark(byId("orders-spark"), perOrder, `Orders in each minute of the last hour: from ${Math.min(...perOrder)} to ${Math.max(...perOrder)}`);
   const amounts = minutes.map((minute) => size(minute.revenue));
@@ -42,7 +43,7 @@ function showNow({ now, minutes }) {
 
 function showToday({ now, so_far: soFar }) {
   say(byId("orders-today"), count(soFar.today.orders));
-  say(byId("revenue-today"), roundMoney(soFar.today.revenue));
+  say(byId("revenue-today"), fitMoney(soFar.today.revenue, roundMoney));
   const weekday = dayOfWeek(now);
   const days = [["yesterday", "yesterday", soFar.yesterday], ["last_week", `last ${weekday}`, soFar.last_week]];
   const against = (list, value) => keep(list, days, ([key]) => key,
@@ -115,7 +116,7 @@ function showBars(table, items, nameless, aside) {
       say(name, item.name ?? nameless);
       say(under, aside(item) ?? "");
       bar.style.width = `${Math.max(0, (size(item.revenue) / best) * 100).toFixed(1)}%`;
-      [count(item.orders), count(item.units), money(item.revenue)].forEach((text, at) => say(line.children[at + 1], text));
+      [count(item.orders), count(item.units), fitMoney(item.revenue)].forEach((text, at) => say(line.children[at + 1], text));
     });
 }
 

@@ -1,6 +1,6 @@
 // What the figures mean, in a word and a sentence: functions of what was read, nothing else.
 
-import { change, count, percent, roundMoney, size, span, dayOfWeek } from "./figures.js";
+import { change, count, fitMoney, percent, roundMoney, size, span, dayOfWeek } from "./figures.js";
 
 const LIKELY = 7; // no order at all where as many are usual: a chance of 1 in 1,000
 const ENOUGH = 30; // with fewer orders than that, a comparison is noise
@@ -20,7 +20,7 @@ export function salesVerdict(payload, now) {
   }
   const quiet = silence(data, now);
   if (quiet) return { state: "waiting", word: "Sales are quiet", sentence: quiet };
-  const sold = `${roundMoney(today.revenue)} today`;
+  const sold = `${fitMoney(today.revenue, roundMoney)} today`;
   const versus = [yesterday, week].map((day) => change(size(today.revenue), size(day.revenue)));
   const weekday = dayOfWeek(data.now);
   const compared = versus[1] !== null
