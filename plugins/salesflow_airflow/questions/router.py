@@ -82,7 +82,8 @@ def from_this_page(request: Request) -> None:
 
 
 @lru_cache(maxsize=16)
-def _opened(stage: str) -> Deployment:
+def opened(stage: str) -> Deployment:
+    """The deployment of a stage, its clients kept."""
     return Deployment(stage, partial(connect, config=_CONFIG))
 
 
@@ -90,7 +91,7 @@ def deployment(
     stage: Annotated[str | None, Query(pattern=STAGE_PATTERN, max_length=STAGE_LENGTH)] = None,
 ) -> Deployment:
     """The deployment that a request is about."""
-    return _opened(stage or default_stage())
+    return opened(stage or default_stage())
 
 
 DeploymentDep = Annotated[Deployment, Depends(deployment)]
