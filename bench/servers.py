@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -10,12 +12,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 
+from salesflow.demo.processes import Server
 from salesflow.deployment import (
     STACKS,
     deployment_prefix,
@@ -25,7 +29,7 @@ from salesflow.deployment import (
     stack_outputs,
     upload_artefacts,
 )
-from salesflow.local import ROOT, aws_environment
+from salesflow.local import ROOT, airflow_environment, aws_environment, prepare_airflow
 from salesflow.packaging import LambdaPackage, build_package
 from salesflow.patience import Patience
 from salesflow.stacks import deploy_stack
@@ -81,6 +85,54 @@ def deploy(stacks: Sequence[str] = STACKS, **overrides: str) -> dict[str, str]:
                 packages = build_packages(Path(folder))
                 code = upload_artefacts(boto3.client("s3"), outputs["ArtefactBucketName"], packages)
     return outputs
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """A running API server of Airflow: the dashboard's address there, and somebody's login."""
+
+    url: str
+    headers: dict[str, str]
+    pid: int
+
+    def memory(self) -> float:
+        """Its resident memory in MB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) / 1000
+
+
+@contextmanager
+def airflow_api_server(home: Path, settings: Mapping[str, str]) -> Iterator[ApiServer]:
+    """Airflow's API server with its plugins, on the AWS that the environment names.
+
+    Args:
+        home: Airflow's folder, empty.
+        settings: environment variables besides.
+    """
+    port, password = _free_port(), secrets.token_urlsafe(12)
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({"admin": password}))
+    url = f"http://127.0.0.1:{port}"
+    environment = airflow_environment(os.environ["AWS_ENDPOINT_URL"], home) | {
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        **settings,
+    }
+    prepare_airflow(environment)
+    command = [sys.executable, "-m", "airflow", "api-server"]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    server = Server.start("Airflow", command + options, home / "api-server.log", environment)
+    try:
+        server.wait_for(f"{url}/api/v2/monitor/health")
+        login = httpx.post(
+            f"{url}/auth/token", json={"username": "admin", "password": password}, timeout=30
+        )
+        headers = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
+        yield ApiServer(f"{url}/salesflow", headers, server.process.pid)
+    finally:
+        server.stop()
 
 
 @contextmanager
