@@ -148,8 +148,12 @@ LEGIBLE = """() => {
 }"""
 
 
+TOO_WIDE = """cards => cards.filter(card => card.scrollWidth > card.clientWidth)
+    .map(card => card.querySelector("h2, h3").textContent)"""
+
+
 @pytest.mark.parametrize("state", STATES)
-def test_each_state_is_legible_and_fits_a_phone(
+def test_each_state_is_legible_and_fits_any_screen(
     page_server: DashboardServer, open_page: Callable[..., Any], state: str
 ) -> None:
     opened = open_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce")
@@ -159,7 +163,10 @@ def test_each_state_is_legible_and_fits_a_phone(
         legible = page.evaluate(LEGIBLE)
         assert legible["poor"] == []  # WCAG 2.2, 1.4.3: 4.5 to 1, large text 3 to 1
         assert legible["seen"] > 20
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for width in (360, 768, 1024):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.eval_on_selector_all(".card", TOO_WIDE) == []
     assert page.evaluate("document.getAnimations().length") == 0
     assert opened.errors == []
     assert opened.foreign == []
@@ -346,6 +353,21 @@ def test_it_has_landmarks_headings_in_order_and_named_regions(
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert page.locator("main section:not([aria-labelledby])").count() == 0
     assert page.locator("table:not(:has(thead th[scope=col]))").count() == 0
+
+
+def test_all_modules_are_asked_for_at_once(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = show(page_server, open_page(), "well")
+    preloaded = page.eval_on_selector_all(
+        "[rel=modulepreload]", "all => all.map(each => each.href)"
+    )
+    loaded = {path for path in page_server.requests if path.endswith(".js")}
+    assert {address.partition("/airflow")[2] for address in preloaded} == {
+        path.removeprefix("/airflow")
+        for path in loaded
+        if not path.endswith(("/main.js", "/theme.js"))
+    }
 
 
 def test_the_last_runs_are_told_as_airflow_tells_them(

@@ -55,11 +55,15 @@ export function keep(parent, items, keyOf, create, update) {
   for (const gone of known.values()) gone.remove();
 }
 
-/** A row of cells, the first of them its heading; `classes` says what each is. */
-export function row(classes, headed = 0) {
-  const cells = classes.map((name, at) =>
-    at === headed ? html("th", { scope: "row", class: name }) : html("td", { class: name }));
-  return html("tr", {}, ...cells);
+/**
+ * A row of cells, the first of them its heading; `classes` says what each is. With their roles, as
+ * a table that is laid out otherwise on a phone loses them.
+ */
+export function row(classes) {
+  const cells = classes.map((name, at) => (at === 0
+    ? html("th", { scope: "row", role: "rowheader", class: name })
+    : html("td", { role: "cell", class: name })));
+  return html("tr", { role: "row" }, ...cells);
 }
 
 const SHAPES = {

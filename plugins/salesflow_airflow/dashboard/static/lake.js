@@ -31,7 +31,7 @@ function showExact(data, live, now) {
   const report = data.last_report === null ? " No day has been reported yet." :
     ` The newest report is that of ${shortDay(data.last_report.day)}, written at ${moment(data.last_report.written_at, now)}.`;
   say(byId("exact-note"), merged + report);
-  mark(byId("exact-note"), "title", data.last_report?.page_uri ?? null);
+  say(byId("exact-page"), data.last_report?.page_uri ?? "");
 }
 
 function empty(id, isEmpty) {

@@ -72,6 +72,7 @@ function judge() {
   for (const part of document.querySelectorAll("[data-of]")) showAge(part);
   mark(byId("clock"), "datetime", iso(now()));
   say(byId("clock"), exactTime(iso(now())));
+  document.title = `${whole.word} – Sales`;
   announce(`${whole.word}. ${byId("notice").hidden ? "" : byId("notice").textContent}`.trim());
 }
 
