@@ -23,6 +23,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from localaws.durable import objects
 from localaws.durable.directory import DataDirectory, NotKept
 from localaws.durable.keeper import Keeper
 from localaws.errors import AwsError
@@ -43,6 +44,9 @@ NOT_EMULATED: tuple[str, ...] = (
     "but not a power cut: nothing is forced to the disk",
     "Metrics and logs are kept at a clean stop only, multipart uploads under way not at all",
 )
+
+#: The folder of a data directory where S3's objects are.
+_OBJECTS: Final = "s3"
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
 
@@ -72,7 +76,7 @@ def configure(host: str, port: int, account: str, region: str, data_dir: Path | 
             "PERSIST_STATE": "0",
             "STATE_DIR": str(data_dir / "functions"),
             "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(data_dir / "s3"),
+            "S3_DATA_DIR": str(data_dir / _OBJECTS),
         }
     os.environ.update(settings)
     # Lambda functions inherit these, and would call another AWS than this one.
@@ -331,6 +335,8 @@ def keep_state(directory: DataDirectory, saved: Callable[[], None]) -> Keeper:
         DirectoryRefused: the state can't be taken up.
     """
     ministack_app = importlib.import_module("ministack.app")
+    # The objects are found when the module is imported.
+    objects.mend(directory.path / _OBJECTS)
     dynamodb, functions, s3 = (
         ministack_app._get_module(name) for name in ("dynamodb", "lambda_svc", "s3")
     )

@@ -164,7 +164,9 @@ class LocalAws:
             busy = any(stepped)
 
     def reset(self) -> None:
-        """Forget all state, MiniStack's included."""
+        """Forget all state, MiniStack's included; a data directory is deleted instead."""
+        if self._directory:
+            raise RuntimeError(f"{self._directory.path} keeps its state: delete it instead")
         request = urllib.request.Request(  # noqa: S310 - our own loopback address
             f"{self.aws.endpoint_url}/_ministack/reset", method="POST"
         )
@@ -172,8 +174,6 @@ class LocalAws:
             pass
         for service in self.services:
             service.reset()
-        for saver in self._savers.values():
-            saver.ask()
 
     def _add(self, service: Service) -> None:
         """Have a service answer its requests, and provision its types."""

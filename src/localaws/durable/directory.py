@@ -94,22 +94,25 @@ class DataDirectory:
             raise DirectoryRefused(
                 f"the data directory {path} can't be used: {error.strerror}"
             ) from error
-        self._take_lock()
-        self._refuse_foreign()
         try:
+            self._take_lock()
+            self._refuse_foreign()
             self._rows = self._open(writer)
         except sqlite3.Error as error:
+            os.close(self._lock)
             raise DirectoryRefused(
                 f"{path / _ROWS} can't be read as the state of a local AWS: {error}. "
                 "Move it away, or name another data directory"
             ) from error
+        except DirectoryRefused:
+            os.close(self._lock)
+            raise
 
     def _take_lock(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             owner = os.pread(self._lock, 20, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._lock)
             raise DirectoryRefused(
                 f"the data directory {self.path} is in use by another local AWS (process {owner}). "
                 "Stop that one, or name another data directory"

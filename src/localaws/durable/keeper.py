@@ -136,20 +136,13 @@ class Keeper:
             log.error("%s; it is tried again with the next request", error)  # noqa: TRY400
 
     def close(self) -> None:
-        """Write all that there is, metrics and logs included."""
-        self._write_all(everything=True)
-
-    def write_all(self) -> None:
-        """Write all that may not be lost.
+        """Write all that there is, metrics and logs included.
 
         Raises:
             NotKept: the directory can't be written.
         """
-        self._write_all(everything=False)
-
-    def _write_all(self, *, everything: bool) -> None:
         self._changed = {*self._ministack.modules(), *_ONE_BY_ONE}
-        self._write(everything=everything)
+        self._write(everything=True)
 
     def _look_at_stacks(self) -> None:
         """A stack's operation goes on after its request, and changes any service."""
@@ -165,7 +158,11 @@ class Keeper:
         self._streams.collect(self._changes, definitions="kinesis" in changed)
         self._queues.collect(self._changes, definitions="sqs" in changed)
         for module in sorted(changed & set(self._ministack.modules()) - _ONE_BY_ONE):
-            rows = self._ministack.rows(module, everything=everything)
+            try:
+                rows = self._ministack.rows(module, everything=everything)
+            except NotKept:
+                self._changed |= changed
+                raise
             self._mirror(module).update(rows, self._changes)
         if self._changes:
             self._directory.write(self._changes)
