@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from localaws.athena.engine import Column
 from localaws.athena.errors import athena_error
 from localaws.athena.storage import Place
+from localaws.athena.types import Column
 from localaws.service import Params
 
 #: How long Athena keeps the history of queries.

@@ -1,5 +1,8 @@
 """How a query fails."""
 
+#: Why a query was cancelled that its client stopped.
+STOPPED = "Query cancelled by user"
+
 
 class QueryFailed(Exception):
     """A query that fails, with the message as Athena words it."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from localaws.athena import results
-from localaws.athena.dispatch import HANDLERS, Handler
-from localaws.athena.engine import Engine
 from localaws.athena.executions import Execution
 from localaws.athena.failures import QueryFailed
 from localaws.athena.glue_tables import GlueTables
 from localaws.athena.grammar import parse
 from localaws.athena.metadata import check_catalog
-from localaws.athena.run import Outcome, Run
 from localaws.athena.runner import Runner
 from localaws.athena.state import State, checked_statement, page, utcnow
 from localaws.athena.statements import (
@@ -33,6 +30,12 @@ from localaws.athena.tokens import MalformedQuery
 from localaws.athena.workgroups import INVALID, PRIMARY, WorkGroup, check_location
 from localaws.errors import AwsError, Unsupported
 from localaws.service import Operation, Params
+
+if TYPE_CHECKING:
+    # What runs queries takes seconds to import, so it comes when the server is up.
+    from localaws.athena.dispatch import Handler
+    from localaws.athena.engine import Engine
+    from localaws.athena.run import Outcome, Run
 
 MAX_ROWS = 1000
 MAX_LISTED = 50
@@ -54,12 +57,12 @@ class QueryApi:
         wake: threading.Event,
     ) -> None:
         self._state, self._wake = state, wake
-        handlers: dict[type[Statement], Handler] = {
-            **HANDLERS,
-            Prepare: self._prepare,
-            Deallocate: self._deallocate,
-        }
-        self.runner = Runner(state.executions, state.lock, tools, self.resolve, handlers)
+        self.runner = Runner(state.executions, state.lock, tools, self.resolve, self._handlers)
+
+    def _handlers(self) -> Mapping[type[Statement], Handler]:
+        from localaws.athena.dispatch import HANDLERS
+
+        return {**HANDLERS, Prepare: self._prepare, Deallocate: self._deallocate}
 
     def operations(self) -> Mapping[str, Operation]:
         """By the API's names."""
@@ -184,6 +187,8 @@ class QueryApi:
         return statement, execution.parameters
 
     def _prepare(self, run: Run, statement: Prepare) -> Outcome:
+        from localaws.athena.run import Outcome
+
         kept = {
             "WorkGroup": run.execution.workgroup,
             "StatementName": statement.name,
@@ -194,6 +199,8 @@ class QueryApi:
         return Outcome()
 
     def _deallocate(self, run: Run, statement: Deallocate) -> Outcome:
+        from localaws.athena.run import Outcome
+
         try:
             with self._state.lock:
                 self._state.prepared.delete(run.execution.workgroup, statement.name)

@@ -12,14 +12,17 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
 
-from localaws.athena.engine import Column, QueryResult
 from localaws.athena.storage import Place, Upload, read
+from localaws.athena.types import Column
 from localaws.athena.values import printed
+
+if TYPE_CHECKING:
+    from localaws.athena.work import QueryResult
 
 Row = list[str | None]
 

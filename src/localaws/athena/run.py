@@ -12,11 +12,9 @@ import pyarrow as pa
 
 from localaws.athena.engine import Column, Engine, QueryResult
 from localaws.athena.executions import Execution
-from localaws.athena.failures import QueryCancelled, ScanLimitExceeded
+from localaws.athena.failures import STOPPED, QueryCancelled, ScanLimitExceeded
 from localaws.athena.glue_tables import GlueTables
 from localaws.athena.iceberg.tables import IcebergTables
-
-STOPPED = "Query cancelled by user"
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.athena import results
-from localaws.athena.dispatch import Handler
-from localaws.athena.engine import Engine
 from localaws.athena.executions import Execution, Executions
-from localaws.athena.failures import QueryCancelled, QueryFailed, ScanLimitExceeded
+from localaws.athena.failures import STOPPED, QueryCancelled, QueryFailed, ScanLimitExceeded
 from localaws.athena.glue_tables import GlueTables
-from localaws.athena.run import STOPPED, Outcome, Run
 from localaws.athena.statements import Statement
+
+if TYPE_CHECKING:
+    from localaws.athena.dispatch import Handler
+    from localaws.athena.engine import Engine
+    from localaws.athena.run import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Runner:
         lock: guards the executions' state; released while queries run.
         tools: gives the engine, the catalogue and a boto3 client of S3.
         resolve: parses an execution's query; raises QueryFailed if that can't be done any more.
-        handlers: what runs each statement.
+        handlers: gives what runs each statement.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Runner:
         lock: threading.RLock,
         tools: Callable[[], tuple[Engine, GlueTables, Any]],
         resolve: Resolve,
-        handlers: Mapping[type[Statement], Handler],
+        handlers: Callable[[], Mapping[type[Statement], Handler]],
     ) -> None:
         self._executions = executions
         self._changed = threading.Condition(lock)
@@ -139,11 +141,13 @@ class Runner:
                 execution.rows, execution.output_bytes = reused.rows, reused.output_bytes
                 execution.reused = True
                 return
+        from localaws.athena.run import Run
+
         engine, tables, s3 = self._tools()
         statement, parameters = self._resolve(execution)
         run = Run(execution, parameters, engine, tables, s3)
         with closing(run):
-            outcome = self._handlers[type(statement)](run, statement)
+            outcome = self._handlers()[type(statement)](run, statement)
         run.check()
         self._conclude(execution, s3, outcome)
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import tempfile
 import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from localaws.athena.catalog import Catalog
-from localaws.athena.engine import Engine
 from localaws.athena.executions import RETENTION
 from localaws.athena.glue_tables import GlueTables
-from localaws.athena.iceberg.tables import IcebergTables
 from localaws.athena.query_api import QueryApi
 from localaws.athena.resources import NamedQueryType, WorkGroupType
 from localaws.athena.settings_api import CatalogApi, KeptQueryApi, WorkGroupApi
 from localaws.athena.state import State
 from localaws.service import Aws, Operation, Params, ResourceType, Service
+
+if TYPE_CHECKING:
+    from localaws.athena.engine import Engine
 
 #: What AWS has and this service has not; docs/local-aws.md lists it.
 NOT_EMULATED = (
@@ -57,6 +59,9 @@ class AthenaService(Service):
 
     def _query_tools(self) -> tuple[Engine, GlueTables, Any]:
         """The engine and the clients, made when the first query runs."""
+        from localaws.athena.engine import Engine
+        from localaws.athena.iceberg.tables import IcebergTables
+
         with self._tools_lock:
             if self._tools is None:
                 glue, s3 = self.aws.client("glue"), self.aws.client("s3")
@@ -80,6 +85,8 @@ class AthenaService(Service):
 
     def step(self, now: datetime) -> bool:
         """Start the queries that are queued; drop those whose time has passed."""
+        # What runs them takes seconds to import, for which nobody waits yet.
+        importlib.import_module("localaws.athena.dispatch")
         with self.lock:
             self._state.executions.forget_before(now - RETENTION)
         return self._runner.step(now)
