@@ -15,23 +15,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from salesflow_airflow.dashboard.deployments import Deployments
+
 
 class LazyApp:
     """An ASGI application that makes the dashboard when it is first asked for something."""
 
     def __init__(self) -> None:
         self._app: ASGIApp | None = None
+        self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Hand a request on."""
-        if self._app is None:
-            from salesflow_airflow.dashboard.app import create_app
-            from salesflow_airflow.dashboard.deployments import Deployments
-
-            deployments = Deployments()
-            self._app = create_app(deployments.open)
-            before_shutdown(deployments.close)
+        async with self._making:
+            if self._app is None:
+                # Seconds, in which Airflow answers others.
+                make, deployments = await asyncio.to_thread(_load)
+                self._app = make(deployments.open)
+                before_shutdown(deployments.close)
         await self._app(scope, receive, send)
+
+
+def _load() -> tuple[Callable[..., ASGIApp], Deployments]:
+    from salesflow_airflow.dashboard.app import create_app
+    from salesflow_airflow.dashboard.deployments import Deployments
+
+    return create_app, Deployments()
 
 
 def before_shutdown(close: Callable[[], None]) -> None:
