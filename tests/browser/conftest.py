@@ -25,6 +25,8 @@ from salesflow.patience import Patience
 
 STAGE = "dev"
 SCREENSHOTS = ROOT / "build" / "screenshots"
+PATIENCE_MS = 90_000
+"""For a page that waits for nothing but a busy machine."""
 QUICK = Patience(timeout=60, interval=0.05)
 
 
@@ -116,8 +118,9 @@ def _clients(endpoint_url: str) -> Callable[[str], Any]:
 def _logged_in(chromium: Any, url: str, password: str) -> Any:
     """Log in as people do, by Airflow's login page."""
     context = chromium.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.goto(url)
+    page.goto(url, wait_until="domcontentloaded")
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
@@ -171,6 +174,7 @@ def _opener(chromium: Any, contexts: ExitStack) -> Callable[..., Opened]:
     def open_(**options: Any) -> Opened:
         context = chromium.new_context(**{"viewport": {"width": 1366, "height": 900}} | options)
         contexts.callback(context.close)
+        context.set_default_timeout(PATIENCE_MS)
         opened = Opened(context.new_page())
         opened.watch()
         return opened

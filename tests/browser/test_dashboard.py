@@ -15,7 +15,7 @@ import pytest
 from airflow_home import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
-SOON = 45_000
+SOON = 90_000
 HOSTILE = '<img src=x onerror="alert(1)"><b>Loud & "quoted"</b>'
 
 
@@ -51,7 +51,7 @@ def opened(site: Any, open_page_once: Callable[..., Any]) -> Any:
     It stays open from test to test, as it does on a wall.
     """
     opened = open_page_once(storage_state=site.state, color_scheme="light")
-    opened.page.goto(site.url)
+    opened.page.goto(site.url, wait_until="domcontentloaded")
     opened.page.get_by_role("link", name="Sales", exact=True).click()
     is_live(opened.page)
     return opened
