@@ -96,10 +96,13 @@ class Tables:
                 }
             mirror.update({scope_text(s): encode(entry) for s, entry in entries.items()}, changes)
         tables = self._stores[_TABLES].values()
-        ids = {_id(table) for table in tables}
-        for gone in self._ids - ids:
+        found = {_id(table): table for table in tables}
+        for gone in self._ids - found.keys():
             changes.drop(_ITEMS + gone)
-        self._ids = ids
+        for new in found.keys() - self._ids:
+            if found[new]["items"]:  # a copy of another table
+                self.touch_all(found[new])
+        self._ids = set(found)
         streams = {_stream(table) for table in tables}
         for stream in self._streams.keys() - streams:
             changes.drop(_RECORDS + stream)
