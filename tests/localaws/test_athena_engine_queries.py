@@ -180,6 +180,7 @@ def test_wrong_parameters(lake: Lake, parameters: list[str], message: str) -> No
         ("SELECT * FROM x.y.orders", "CATALOG_NOT_FOUND: line 1:15: Catalog 'x' not found"),
         ("SELECT\n  color FROM orders", "COLUMN_NOT_FOUND: line 2:3: Column 'color' cannot be "
          "resolved"),
+        ("/* a\n */ SELECT color FROM orders", "COLUMN_NOT_FOUND: line 2:12: Column 'color'"),
         ("SELECT o.color FROM orders o", "COLUMN_NOT_FOUND: line 1:8: Column 'o.color'"),
         ("SELECT quantity AS q FROM orders WHERE q > 1", "COLUMN_NOT_FOUND: line 1:40: Column 'q'"),
         ("SELECT orderid FROM orders a, orders b", "AMBIGUOUS_NAME: line 1:8: Column 'orderid' is"),

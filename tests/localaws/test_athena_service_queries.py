@@ -107,6 +107,7 @@ def test_a_token_has_128_characters_at_most(athena: Athena) -> None:
     [
         ("SELEC 1", "line 1:1: mismatched input 'SELEC'"),
         ("SELECT *\nFROM t WHERE x = = 1", "line 2:18: mismatched input '='"),
+        ("-- all\nSELECT *\nFROM t WHERE x = = 1", "line 3:18: mismatched input '='"),
         ("-- nothing", "mismatched input '<EOF>'"),
         ("GRANT SELECT ON t TO x", "Queries of this type are not supported"),
         ("CREATE TABLE t (n int)", "No location was specified for table"),

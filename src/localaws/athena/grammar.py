@@ -98,7 +98,7 @@ def _parsed(sql: str) -> exp.Expr:
 
 
 def _select(tokens: Tokens) -> Statement:
-    return Select(check_query(tokens.text))
+    return Select(check_query(tokens.placed))
 
 
 def _explain(tokens: Tokens) -> Statement:

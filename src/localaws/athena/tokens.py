@@ -103,6 +103,12 @@ class Tokens:
         return self.sql[self._tokens[0].start : self._tokens[-1].end + 1]
 
     @property
+    def placed(self) -> str:
+        """The statement, and blanks before it: places are those in what the client sent."""
+        before = self.sql[: self._tokens[0].start]
+        return "".join(c if c == "\n" else " " for c in before) + self.text
+
+    @property
     def ended(self) -> bool:
         """Whether everything has been read."""
         return self._next >= len(self._tokens)
