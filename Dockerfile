@@ -10,10 +10,12 @@ RUN uv=$(python -c "import tomllib; print(next(p['version'] for p in tomllib.loa
  && python -m venv /opt/uv \
  && /opt/uv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$uv"
 ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_PYTHON=python3.13 UV_PYTHON_DOWNLOADS=never \
-    UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_CACHE=1
+    UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 # The project is installed as a link to /opt/salesflow, where its code comes to lie, so a change of
 # the code makes no new environment.
-RUN mkdir -p src/salesflow src/localaws && touch README.md LICENSE \
+RUN --mount=type=cache,target=/root/.cache/uv \
+    mkdir -p src/salesflow src/localaws \
+ && touch README.md LICENSE src/salesflow/__init__.py src/localaws/__init__.py \
  && /opt/uv/bin/uv sync --locked --no-dev --quiet \
  && cd /opt/venv/lib/python3.13/site-packages \
  && find numpy pandas pyarrow scipy statsmodels -type d -name tests -prune -exec rm -rf {} +

@@ -7,10 +7,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check fix bench docs clean
+.PHONY: help env demo test check fix bench docs clean up down logs demo-docker test-docker
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/.locked ## the environment in .venv, from the lock file
 	@:
@@ -50,6 +50,23 @@ docs: env ## writes the generated pages
 
 bench: env ## the benchmarks: a table, and build/bench.json
 	@$(BIN)/python -m bench
+
+up: ## Airflow as a team runs it, in containers: builds, starts, waits
+	@docker/up.sh
+
+down: ## stops the containers; what they keep stays (docker compose down --volumes deletes it)
+	@docker compose down
+
+logs: ## what the containers say, until Ctrl-C
+	@docker compose logs --follow --tail 100
+
+demo-docker: ## the demo's steps on the stack that `make up` started
+	@started=$$($(PYTHON) -c 'import time; print(time.time())') && \
+	$(MAKE) --no-print-directory env && \
+	SALESFLOW_STARTED=$$started $(BIN)/python -m salesflow.demo --composed
+
+test-docker: env ## the tests of the containers, on the Docker engine that answers (about 25 minutes)
+	@$(BIN)/pytest -n 0 -o testpaths=tests/compose tests/compose
 
 clean: ## removes what the targets made
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -87,7 +87,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file that its owner alone may read, whole or not at all."""
     fresh = path.with_name(f".{path.name}")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     fresh.replace(path)
 

@@ -24,8 +24,8 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-DATABASE_SECONDS = 90
-AWS_SECONDS = 60
+DATABASE_SECONDS = 180
+AWS_SECONDS = 180
 MIGRATION_SECONDS = 600
 LOCAL_PROFILE = "local"
 
@@ -41,16 +41,18 @@ class NotReady(Exception):
     """Airflow can't start; the message says why, and what to do."""
 
 
-def check_memory(available: int, needed: int) -> None:
+def check_memory(available: int, needed: str) -> None:
     """Refuse a machine on which Airflow would be killed at work.
 
     Args:
         available: what the machine has, in MiB (of Docker Desktop: its virtual machine).
-        needed: in MiB.
+        needed: in MiB, as the user gives it.
     """
-    if available < needed:
+    if not needed.isdecimal():
+        raise NotReady(f"SALESFLOW_MEMORY_NEEDED={needed} is no number of MiB: correct .env")
+    if available < int(needed):
         raise NotReady(
-            f"this machine gives containers {available:,} MiB of memory, and {needed:,} are needed: "
+            f"this machine gives containers {available:,} MiB of memory, {needed} are needed: "
             "give Docker more, or set SALESFLOW_MEMORY_NEEDED in .env to try with less"
         )
 
@@ -79,8 +81,8 @@ def wait_for_database(connect: Callable[[], object], seconds: float) -> None:
             said = " ".join(str(error).split())
         if "password authentication failed" in said:
             raise NotReady(
-                "the database refuses the password: its volume was made with another one. Give that "
-                "one as SALESFLOW_DATABASE_PASSWORD in .env, or start anew with "
+                "the database refuses the password: its volume was made with another one. Give that"
+                " one as SALESFLOW_DATABASE_PASSWORD in .env, or start anew with "
                 "`docker compose down --volumes`, which deletes Airflow's history and the local AWS"
             )
         if time.monotonic() > deadline:
@@ -154,7 +156,7 @@ def _refusal(error: BotoCoreError | ClientError, profile: str) -> str:
         return f"AWS refuses the credentials of profile {profile}: {error}"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return (
-            f"profile {profile} has no AWS credentials that can be read here by user {os.getuid()}: "
+            f"profile {profile} has no AWS credentials that user {os.getuid()} can read here: "
             "add them, or set SALESFLOW_UID in .env to the owner of the files"
         )
     return ""
@@ -197,10 +199,8 @@ def main() -> None:
         ).close()
 
     try:
-        needed = os.environ["SALESFLOW_MEMORY_NEEDED"]
-        if not needed.isdecimal():
-            raise NotReady(f"SALESFLOW_MEMORY_NEEDED={needed} is no number of MiB: correct .env")
-        check_memory(machine_memory(Path("/proc/meminfo").read_text()), int(needed))
+        available = machine_memory(Path("/proc/meminfo").read_text())
+        check_memory(available, os.environ["SALESFLOW_MEMORY_NEEDED"])
         caller = check_aws(profile, region, AWS_SECONDS)
         wait_for_database(connect, DATABASE_SECONDS)
         migrate(MIGRATION_SECONDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from salesflow.demo.processes import CannotStart, Server, chosen_port
+from salesflow.demo.processes import CannotStart, Server, chosen_port, wait_for
 
 
 def test_a_taken_port_is_named_with_the_variable_that_changes_it(
@@ -35,7 +35,7 @@ def test_a_server_that_ends_is_reported_with_the_end_of_its_log(tmp_path: Path) 
     command = [sys.executable, "-c", "print('no disk left'); raise SystemExit(3)"]
     server = Server.start("the server", command, tmp_path / "log", {})
     with pytest.raises(CannotStart, match="the server ended with status 3: no disk left"):
-        server.wait_for("http://127.0.0.1:9/")
+        wait_for("http://127.0.0.1:9/", [server])
     server.stop()
 
 

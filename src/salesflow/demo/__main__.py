@@ -1,5 +1,6 @@
 """``python -m salesflow.demo``: boot, deploy, generate, ingest, report, show; then stay up.
 
+With ``--composed`` nothing is booted: the steps are shown on the stack that docker compose runs.
 Everything is done as a user does it: the DAGs are triggered in Airflow, the answers are read
 from Athena and S3. Writes ``build/demo.json``; the exit status is 0 only if all of it worked.
 """
@@ -8,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,21 +26,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from salesflow.demo import screen
 from salesflow.demo.airflow_api import AirflowApi, RunFailed
+from salesflow.demo.composed import PASSWORD_FILE, find_composed_stack
 from salesflow.demo.figures import Figures, read_figures, read_report
-from salesflow.demo.processes import (
-    AIRFLOW_PORT,
-    AWS_PORT,
-    CannotStart,
-    Server,
-    chosen_port,
-    start_airflow,
-    start_local_aws,
+from salesflow.demo.processes import CannotStart, Stack, start_stack, wait_for
+from salesflow.deployment import (
+    STACKS,
+    StackMissing,
+    deployment_prefix,
+    stack_name,
+    stack_outputs,
 )
-from salesflow.deployment import StackMissing, deployment_prefix, stack_outputs
 from salesflow.local import ROOT, AirflowUnready, aws_environment
 from salesflow.queries import QueryFailed
 from salesflow.reconciliation.reconcile import reconcile
 from salesflow.reconciliation.silver import SilverMissing
+from salesflow.stack_state import find_stack
 
 STAGE = "dev"
 ORDERS = 5_000
@@ -85,15 +85,19 @@ class Outcome:
 
 
 class Demo:
-    """One demonstration, step by step."""
+    """One demonstration, step by step.
 
-    def __init__(self, started: float) -> None:
+    Args:
+        boot: starts or finds the Airflow and the AWS; what stops them goes into its argument.
+    """
+
+    def __init__(self, started: float, boot: Callable[[ExitStack], Stack]) -> None:
         self.started = started
+        self.boot = boot
         self.outcome = Outcome()
         self.outcome.seconds["environment"] = round(time.time() - started, 1)
         self.servers = ExitStack()
-        self.running: list[Server] = []
-        self.password = ""
+        self.stack = Stack("", "", "")
 
     @contextmanager
     def step(self, name: str, title: str) -> Iterator[screen.Watch]:
@@ -102,7 +106,7 @@ class Demo:
         with screen.step(title) as show:
 
             def watch(tasks: Mapping[str, str]) -> None:
-                for server in self.running:
+                for server in self.stack.servers:
                     server.check()
                 show(tasks)
 
@@ -123,24 +127,13 @@ class Demo:
 
     def _boot(self) -> None:
         with self.step("boot", "starting the local AWS and Airflow"):
-            aws_port, airflow_port = chosen_port(*AWS_PORT), chosen_port(*AIRFLOW_PORT)
-            endpoint_url = f"http://127.0.0.1:{aws_port}"
-            self.outcome.airflow_url = f"http://127.0.0.1:{airflow_port}"
-            # The port is free, so no other demo is at work in its folder.
-            folder = ROOT / "build" / f"demo-{airflow_port}"
-            shutil.rmtree(folder, ignore_errors=True)
-            aws = start_local_aws(aws_port, folder / "aws.log")
-            self.servers.callback(aws.stop)
-            airflow, self.password = start_airflow(
-                airflow_port, endpoint_url, folder / "airflow", folder
-            )
-            for server in airflow:
-                self.servers.callback(server.stop)
-            self.running = [aws, *airflow]
-            os.environ.update(aws_environment(endpoint_url))
-            aws.wait_for(f"{endpoint_url}/_ministack/health")
-            airflow[0].wait_for(f"{self.outcome.airflow_url}/api/v2/monitor/health")
-            self.airflow = AirflowApi(self.outcome.airflow_url, self.password)
+            self.stack = self.boot(self.servers)
+            self.outcome.airflow_url = self.stack.airflow_url
+            os.environ.update(aws_environment(self.stack.endpoint_url))
+            wait_for(f"{self.stack.endpoint_url}/_ministack/health", self.stack.servers)
+            wait_for(f"{self.stack.airflow_url}/api/v2/monitor/health", self.stack.servers)
+            _require_empty()
+            self.airflow = AirflowApi(self.stack.airflow_url, self.stack.password)
             self.airflow.wait_for_dag("deploy_pipeline", seconds=120)
 
     def _deploy(self) -> None:
@@ -212,15 +205,29 @@ class Demo:
             raise RunFailed("\n".join(found.lines()))
 
 
+def _require_empty() -> None:
+    """The figures are those of a deployment that nobody else has written to."""
+    name = stack_name(deployment_prefix(STAGE), STACKS[0])
+    if find_stack(boto3.client("cloudformation"), name):
+        raise CannotStart(
+            f"there is a deployment already ({name}): the demo wants an empty local AWS, as after "
+            "`docker compose down --volumes`, which deletes all that the stack keeps"
+        )
+
+
 def main(
     once: Annotated[bool, typer.Option("--once", help="Stop everything at the end.")] = False,
+    composed: Annotated[
+        bool, typer.Option("--composed", help="On the stack that docker compose runs.")
+    ] = False,
 ) -> None:
     """The whole pipeline on this machine."""
     # Ctrl-C, a polite kill and a closed terminal end the demo the same way: its servers are
     # stopped. A shell that starts it in the background has it ignore Ctrl-C, unless it says so.
     for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)
-    demo = Demo(float(os.environ.get("SALESFLOW_STARTED") or time.time()))
+    started = float(os.environ.get("SALESFLOW_STARTED") or time.time())
+    demo = Demo(started, find_composed_stack if composed else start_stack)
     with demo.servers:
         try:
             demo.run()
@@ -232,8 +239,16 @@ def main(
             screen.say("stopping the servers")
         demo.outcome.write(ROOT / "build" / "demo.json")
         if demo.outcome.ok:
-            screen.show_end(demo.outcome.seconds, demo.outcome.airflow_url, demo.password, once)
-            if not once:
+            ends = once or composed
+            screen.show_end(
+                demo.outcome.seconds, demo.outcome.airflow_url, demo.stack.password, ends
+            )
+            if composed:
+                screen.say(
+                    f"It runs on: {demo.outcome.airflow_url}, user admin, password: "
+                    f"docker compose exec api-server cat {PASSWORD_FILE}"
+                )
+            if not ends:
                 wait_for_ctrl_c()
     sys.exit(0 if demo.outcome.ok else 1)
 

@@ -1,22 +1,24 @@
-"""The demo's two servers: each in its own process group, so that none of its children is left."""
+"""The demo's servers: each in its own process group, so that none of its children is left."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import httpx
 
-from salesflow.local import airflow_environment, prepare_airflow
+from salesflow.local import ROOT, airflow_environment, prepare_airflow
 
 AWS_PORT = ("SALESFLOW_AWS_PORT", 4566)
 AIRFLOW_PORT = ("SALESFLOW_AIRFLOW_PORT", 8080)
@@ -65,19 +67,6 @@ class Server:
                 + f"\n(all of it: {self.log})"
             )
 
-    def wait_for(self, url: str) -> None:
-        """Wait until ``url`` answers with a success."""
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            self.check()
-            try:
-                if httpx.get(url, timeout=5).is_success:
-                    return
-            except httpx.TransportError:
-                pass  # not yet: the deadline says when it is too late
-            time.sleep(0.3)
-        raise CannotStart(f"{self.name} didn't answer within {_START_SECONDS} s (see {self.log})")
-
     def stop(self) -> None:
         """End the whole group: first asked, then forced."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -88,6 +77,38 @@ class Server:
                 time.sleep(0.1)
         self.process.wait()
         self._log_file.close()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An Airflow and its AWS, which the demo is shown on."""
+
+    airflow_url: str
+    endpoint_url: str
+    password: str
+    """Of Airflow's admin."""
+    servers: tuple[Server, ...] = ()
+    """Those of its servers that are ours to watch: the local AWS first, then the API server."""
+
+
+def wait_for(url: str, servers: Sequence[Server]) -> None:
+    """Wait until ``url`` answers with a success.
+
+    Raises:
+        CannotStart: one of ``servers`` has ended, or there is no answer in time.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        for server in servers:
+            server.check()
+        try:
+            if httpx.get(url, timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            pass  # not yet: the deadline says when it is too late
+        time.sleep(0.3)
+    logs = ", ".join(str(server.log) for server in servers) or "docker compose logs"
+    raise CannotStart(f"{url} didn't answer within {_START_SECONDS} s (see {logs})")
 
 
 def _signal_group(group: int, sign: int) -> bool:
@@ -122,6 +143,33 @@ def chosen_port(variable: str, default: int) -> int:
                 f"for example {variable}={_free_port()} make demo"
             ) from error
     return int(text)
+
+
+def start_stack(servers: ExitStack) -> Stack:
+    """Start an empty local AWS and an empty Airflow.
+
+    Args:
+        servers: gets what stops them.
+
+    Raises:
+        CannotStart: a port is taken, or a server ends at once.
+    """
+    aws_port, airflow_port = chosen_port(*AWS_PORT), chosen_port(*AIRFLOW_PORT)
+    endpoint_url = f"http://127.0.0.1:{aws_port}"
+    # The port is free, so no other demo is at work in its folder.
+    folder = ROOT / "build" / f"demo-{airflow_port}"
+    shutil.rmtree(folder, ignore_errors=True)
+    aws = start_local_aws(aws_port, folder / "aws.log")
+    servers.callback(aws.stop)
+    airflow, password = start_airflow(airflow_port, endpoint_url, folder / "airflow", folder)
+    for server in airflow:
+        servers.callback(server.stop)
+    return Stack(
+        airflow_url=f"http://127.0.0.1:{airflow_port}",
+        endpoint_url=endpoint_url,
+        password=password,
+        servers=(aws, *airflow),
+    )
 
 
 def start_local_aws(port: int, log: Path) -> Server:
