@@ -6,15 +6,14 @@ import { count, dayInWeek, fitMoney, moment, money, roundMoney, shortDay, size, 
 
 let chart = null;
 
-export function showLake(data, live, now) {
-  showExact(data, live, now);
+export function showLake(data, now) {
   showCustomers(data.customers);
   showInventory(data.inventory, now);
   showProjection(data.projection);
 }
 
 /** Today by the lake, and beside it what the live figures say. */
-function showExact(data, live, now) {
+export function showExact(data, live, now) {
   const counted = live?.so_far.today ?? null;
   const lines = [
     ["lake", "In the lake, exact", data.today],

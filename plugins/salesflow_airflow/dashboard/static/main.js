@@ -4,7 +4,7 @@ import { airflowLink, followRuns } from "./airflow.js";
 import { byId, html, mark, say, showSign } from "./elements.js";
 import { Feed } from "./feed.js";
 import { ago, exactTime, moment, shortDay, span } from "./figures.js";
-import { showLake } from "./lake.js";
+import { showExact, showLake } from "./lake.js";
 import { showPipeline } from "./pipeline.js";
 import { showSales } from "./sales.js";
 import { pipelineVerdict, salesVerdict, verdict } from "./verdict.js";
@@ -27,7 +27,8 @@ const iso = (milliseconds) => new Date(milliseconds).toISOString();
 
 function hear(kind, payload) {
   payloads[kind] = payload;
-  if (payload.read_at && !payload.error) ahead = Math.min(ahead, Date.now() - Date.parse(payload.read_at));
+  // It may creep up again, as a screen on a wall stays for weeks and its clock drifts.
+  if (payload.read_at && !payload.error) ahead = Math.min(ahead + 1, Date.now() - Date.parse(payload.read_at));
   changed.add(kind);
   schedule();
 }
@@ -45,7 +46,8 @@ function render() {
   const { live, pipeline, lake } = payloads;
   if (changed.has("live") && live.data) showSales(live.data);
   if (changed.has("pipeline") && pipeline.data) showPipeline(pipeline.data, now());
-  if (lake?.data && (changed.has("lake") || changed.has("live"))) showLake(lake.data, live?.data ?? null, now());
+  if (changed.has("lake") && lake.data) showLake(lake.data, now());
+  if (lake?.data) showExact(lake.data, live?.data ?? null, now());
   changed.clear();
   judge();
 }

@@ -47,7 +47,7 @@ function showTrouble({ quarantine, dead_letters: dead, alarms }, now) {
   const items = [
     {
       key: "quarantine",
-      state: quarantine?.waiting ? "waiting" : quarantine?.waiting === 0 ? "well" : "unknown",
+      state: quarantine?.waiting ? "failing" : quarantine?.waiting === 0 ? "well" : "unknown",
       title: quarantine?.waiting === 0 ? "Nothing in quarantine" : `${many(quarantine?.waiting, "record", "records")} in quarantine`,
       text: quarantine?.waiting ? `What could not be transformed${quarantine.newest_at === null ? "" : `; the newest is of ${moment(quarantine.newest_at, now)}`}.` : "",
       dag: quarantine?.waiting ? "redrive_orders" : null,
