@@ -106,6 +106,7 @@ def daily_sales_reports() -> None:
         **athena,
     )
 
+    outputs >> reports  # so that nothing has succeeded where nothing is deployed
     day >> declare_tables >> silver >> days >> run_report >> [record_reports, write_page]
 
 

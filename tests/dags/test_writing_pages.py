@@ -248,3 +248,11 @@ def test_a_failed_report_fails_the_run_though_the_page_is_written(dag_bag: Any) 
         "record_reports": "all_success",
         "write_page": "all_done_min_one_success",
     }
+
+
+def test_no_page_is_tried_where_nothing_is_deployed(dag_bag: Any) -> None:
+    """All that the page waits for is skipped with the names of what is deployed."""
+    dag = dag_bag.dags["daily_sales_reports"]
+    outputs = dag.get_task("read_outputs")
+    after = outputs.get_flat_relative_ids(upstream=False)
+    assert dag.get_task("write_page").upstream_task_ids <= after | {"read_outputs"}
