@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from localaws import registry
-from localaws.durable.directory import DataDirectory
+from localaws.durable.directory import DataDirectory, NotKept
 from localaws.durable.saver import Saver
 from localaws.lambda_environment import isolate_functions
 from localaws.service import Aws, Service
@@ -148,10 +148,13 @@ class LocalAws:
         self._http.should_exit = True
         for thread in self._threads[:1]:
             thread.join(timeout=30)
-        for saver in self._savers.values():
-            saver.save()
         if self._keeper and self._directory:
-            self._keeper.close()
+            try:
+                for saver in self._savers.values():
+                    saver.save()
+                self._keeper.close()
+            except NotKept as error:
+                log.error("%s: what wasn't acknowledged may be lost", error)  # noqa: TRY400
             self._directory.close()
 
     def step(self, now: datetime | None = None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localaws.durable.objects import mend
-from localaws.durable.stacks import REASON, interrupt, progress
+from localaws.durable.stacks import REASON, being_updated, interrupt, progress
 
 BUCKET = Path("000000000000/lake")
 
@@ -76,7 +76,7 @@ def stack(status: str) -> dict[str, Any]:
     ("status", "becomes"),
     [
         ("CREATE_IN_PROGRESS", "CREATE_FAILED"),
-        ("UPDATE_IN_PROGRESS", "UPDATE_FAILED"),
+        ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
         ("DELETE_IN_PROGRESS", "DELETE_FAILED"),
         ("ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"),
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"),
@@ -99,3 +99,27 @@ def test_a_stack_that_nothing_happens_to_stays_as_it_is(status: str) -> None:
     stacks = {("1", "r", "books"): stack(status)}
     assert not interrupt(stacks, {}, "2026-01-01T00:00:00.000Z")
     assert stacks["1", "r", "books"] == stack(status)
+
+
+def test_an_update_that_was_interrupted_is_known_by_its_event() -> None:
+    # The stack itself is written as it was before, so that the update can be repeated whole.
+    stacks = {("1", "r", "books"): stack("CREATE_COMPLETE")}
+    begun = {
+        "ResourceType": "AWS::CloudFormation::Stack",
+        "PhysicalResourceId": "arn:books",
+        "ResourceStatus": "UPDATE_IN_PROGRESS",
+    }
+    of_a_resource = {**begun, "PhysicalResourceId": "1", "ResourceStatus": "UPDATE_COMPLETE"}
+    events = {("1", "r", "arn:books"): [begun, of_a_resource]}
+    assert interrupt(stacks, events, "2026-01-01T00:00:00.000Z")
+    assert stacks["1", "r", "books"]["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert not interrupt(stacks, events, "2026-01-01T00:00:01.000Z")
+
+
+def test_a_stack_is_being_updated_until_its_update_is_complete() -> None:
+    stacks = {
+        ("1", "r", "a"): stack("UPDATE_IN_PROGRESS"),
+        ("1", "r", "b"): stack("UPDATE_COMPLETE"),
+        ("1", "r", "c"): stack("CREATE_IN_PROGRESS"),
+    }
+    assert being_updated(stacks) == ["a"]

@@ -15,7 +15,7 @@ from localaws.durable.directory import Changes, DataDirectory, NotKept
 from localaws.durable.queues import Queues
 from localaws.durable.rows import Mirror
 from localaws.durable.scoped import Scope
-from localaws.durable.stacks import interrupt, progress
+from localaws.durable.stacks import being_updated, interrupt, progress
 from localaws.durable.streams import DataStreams
 from localaws.durable.tables import Tables
 
@@ -163,7 +163,13 @@ class Keeper:
             except NotKept:
                 self._changed |= changed
                 raise
-            self._mirror(module).update(rows, self._changes)
+            leave: set[str] = set()
+            if module == "cloudformation":
+                updating = tuple(f"\x00{name!r}" for name in being_updated(self._stacks["stacks"]))
+                leave = {
+                    row for row in rows if row.startswith("stacks\n") and row.endswith(updating)
+                }
+            self._mirror(module).update(rows, self._changes, leave)
         if self._changes:
             self._directory.write(self._changes)
             self._changes = Changes()

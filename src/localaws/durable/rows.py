@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 from localaws.durable.directory import Changes
@@ -22,9 +22,17 @@ class Mirror:
         """A row that the directory has already."""
         self._written[key] = _digest(value)
 
-    def update(self, entries: Mapping[str, bytes], changes: Changes) -> None:
-        """Add to ``changes`` what makes the store equal to ``entries``."""
+    def update(
+        self, entries: Mapping[str, bytes], changes: Changes, leave: Collection[str] = ()
+    ) -> None:
+        """Add to ``changes`` what makes the store equal to ``entries``.
+
+        Args:
+            leave: keys of rows that stay as they are.
+        """
         for key, value in entries.items():
+            if key in leave:
+                continue
             digest = _digest(value)
             if self._written.get(key) != digest:
                 changes.put(self.store, key, value)

@@ -72,7 +72,7 @@ class DataStreams:
         first, last = self._shards.get(shard_id, ("", ""))
         fresh = []
         for record in reversed(records):
-            if record[_NUMBER] <= last:
+            if record[_NUMBER] == last:
                 break
             fresh.append(record)
         store = _RECORDS + shard_id
