@@ -129,6 +129,11 @@ def test_nobody_sees_or_asks_anything_without_a_login(app: Any, stranger: Any) -
         assert (response.status_code, response.json()) == (401, {"detail": "Not authenticated"})
 
 
+def test_not_even_a_faulty_body_is_read_without_a_login(stranger: Any) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert stranger.post(QUERIES, content="{", headers=headers).status_code == 401
+
+
 @pytest.mark.parametrize("path", ["", "/static/questions.js", "/static/questions.css"])
 def test_the_page_is_served_from_its_files(path: str, ann: Any) -> None:
     response = ann.get(f"/questions{path}")

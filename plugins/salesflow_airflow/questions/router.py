@@ -18,7 +18,7 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
 from airflow.models import Log
 from botocore.config import Config
-from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
@@ -27,6 +27,7 @@ from salesflow.deployment import Connect
 from salesflow.questions import asking, catalogue
 from salesflow.questions.asking import Question
 from salesflow.questions.cost import DOLLARS_PER_TEBIBYTE
+from salesflow.questions.guard import Refused
 from salesflow.questions.spreadsheet import csv_lines
 from salesflow_airflow.dashboard.deployments import Deployment
 from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
@@ -43,6 +44,8 @@ MAX_ROWS: Final = 1000
 
 MAX_LOGGED: Final = 10_000
 """Characters of a question in Airflow's audit log."""
+
+_BODY: Final = 'a question is sent as {"sql": "…"}'
 
 _FIRST: Final = ("orders_current", "orders", "orders_changelog", "products")
 """Tables that most questions are about."""
@@ -79,6 +82,20 @@ def from_this_page(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind != "application/json":
         raise HTTPException(415, "a question is sent as application/json")
+
+
+async def asked(request: Request) -> str:
+    """The question in a request's body.
+
+    It is read here, since FastAPI reads a body before it knows whether there is a login.
+    """
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise Refused(_BODY) from error
+    if not isinstance(body, dict) or set(body) != {"sql"} or not isinstance(body["sql"], str):
+        raise Refused(_BODY)
+    return str(body["sql"])
 
 
 @lru_cache(maxsize=16)
@@ -180,7 +197,7 @@ def list_examples(where: DeploymentDep) -> Response:
 
 @router.post("/api/queries", dependencies=[Depends(from_this_page)])
 def ask(
-    sql: Annotated[str, Body(embed=True)],
+    sql: Annotated[str, Depends(asked)],
     where: DeploymentDep,
     user: GetUserDep,
     session: SessionDep,
