@@ -36,7 +36,7 @@ from salesflow.stacks import deploy_stack
 
 STAGE = "bench"
 FUNCTIONS = ("transform_orders", "generate_orders", "aggregate_orders")
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 def build_packages(target: Path) -> list[LambdaPackage]:
