@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import athena, chain, live, projection, silver, transform
+from bench import athena, chain, dashboard, live, projection, reports, silver, transform
 from bench.measurement import Measurement
 from salesflow.local import ROOT
 
@@ -21,8 +21,10 @@ SUITES: dict[str, Callable[[], list[Measurement]]] = {
     "transform": transform.measure,
     "chain": chain.measure,
     "live": live.measure,
+    "dashboard": dashboard.measure,
     "athena": athena.measure,
     "silver": silver.measure,
+    "reports": reports.measure,
     "projection": projection.measure,
 }
 
