@@ -66,7 +66,7 @@ demo-docker: ## the demo's steps on the stack that `make up` started
 	SALESFLOW_STARTED=$$started $(BIN)/python -m salesflow.demo --composed
 
 test-docker: env ## the tests of the containers, on the Docker engine that answers (about 25 minutes)
-	@$(BIN)/pytest -n 0 -o testpaths=tests/compose tests/compose
+	@SALESFLOW_TEST_DOCKER=1 $(BIN)/pytest -n 0 tests/compose
 
 clean: ## removes what the targets made
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,9 @@ if [ -n "$made_by" ] && [ "$made_by" != "$here" ]; then
   sleep 5 # it is started again and again: not too often
   exit 1
 fi
+# The sockets' folder, on a file system that can be written.
+mkdir -p /var/run/postgresql
+chmod 1777 /var/run/postgresql
 POSTGRES_PASSWORD=$(cat "$SALESFLOW_SECRETS/database-password")
 export PGDATA POSTGRES_PASSWORD
 exec docker-entrypoint.sh postgres

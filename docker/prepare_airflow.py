@@ -85,6 +85,11 @@ def wait_for_database(connect: Callable[[], object], seconds: float) -> None:
                 " one as SALESFLOW_DATABASE_PASSWORD in .env, or start anew with "
                 "`docker compose down --volumes`, which deletes Airflow's history and the local AWS"
             )
+        if "does not exist" in said:
+            raise NotReady(
+                "the database's first start was cut off, its volume is of no use: start anew with "
+                "`docker compose down --volumes`"
+            )
         if time.monotonic() > deadline:
             raise NotReady(
                 f"the database doesn't answer within {seconds:g} s: `docker compose logs postgres` "
