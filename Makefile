@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 # uv takes the interpreter it is given and downloads none.
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# Several processes import Airflow: without bytecode each would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test check fix bench docs clean up down logs demo-docker test-docker

@@ -13,6 +13,7 @@ docker compose version >"$log" 2>&1 || fail "'docker compose' is missing: instal
 docker info >"$log" 2>&1 || fail "the Docker engine doesn't answer: start it, or join the group docker"
 docker compose config --quiet >"$log" 2>&1 || fail ".env or a compose file can't be read: $(tail -n 1 "$log")"
 
+began=$(date +%s)
 {
   docker compose up --detach --build --wait --wait-timeout "${SALESFLOW_WAIT_SECONDS:-600}" 2>&1
   echo "$?" >"$log.status"
@@ -20,10 +21,10 @@ docker compose config --quiet >"$log" 2>&1 || fail ".env or a compose file can't
 status=$(cat "$log.status") && rm -f "$log.status"
 
 if [ "$status" -ne 0 ]; then
-  taken=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*\(already in use\|already allocated\).*/\1/p' "$log" | head -n 1)
+  taken=$(sed -nE 's/.*127\.0\.0\.1:([0-9]+).*already (in use|allocated).*/\1/p' "$log" | head -n 1)
   [ -z "$taken" ] || fail "port $taken is taken: set SALESFLOW_AIRFLOW_PORT or SALESFLOW_AWS_PORT in .env to a free one"
-  for service in $(docker compose ps --all --services); do
-    docker compose logs --no-log-prefix --no-color "$service" 2>/dev/null | grep '^salesflow: ' | tail -n 1 >&2
+  for container in $(docker compose ps --all --quiet); do
+    docker logs --since "$began" "$container" 2>&1 | grep '^salesflow: ' | tail -n 1 >&2
   done
   fail "it didn't come up; 'docker compose ps --all' shows what stopped, 'make logs' why"
 fi

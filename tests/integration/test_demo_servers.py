@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from salesflow.demo.composed import find_composed_stack
 from salesflow.demo.processes import CannotStart, Server, chosen_port, wait_for
 
 
@@ -29,6 +31,14 @@ def test_what_is_no_port_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SALESFLOW_AWS_PORT", text)
     with pytest.raises(CannotStart, match="is not a port"):
         chosen_port("SALESFLOW_AWS_PORT", 4566)
+
+
+def test_without_docker_the_demo_on_containers_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with ExitStack() as servers, pytest.raises(CannotStart, match="there is no command `docker`"):
+        find_composed_stack(servers)
 
 
 def test_a_server_that_ends_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
