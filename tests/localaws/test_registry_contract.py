@@ -115,7 +115,7 @@ def test_all_that_writes_items_goes_through_the_functions_that_are_followed() ->
     assert len(stores.findall(source)) == len(stores.findall(set_item + remove_item)) == 2
     # A table's items are exchanged with a word to the third, or belong to a new table.
     exchanges = re.findall(r'\["items"\] = defaultdict\(dict, .*\n(.*)\n', source)
-    assert [line.strip().partition("(")[0] for line in exchanges] == [
+    assert [line.partition("(")[0].strip() for line in exchanges] == [
         "# Migrate legacy SSEDescription shape",
         'arn = f"arn:aws:dynamodb:{region}:{account}:table/{name}"',
         "_items_replaced",

@@ -175,7 +175,7 @@ def test_what_was_acknowledged_under_load_survives_kills(server: Server) -> None
         writer.stop.set()
         thread.join()
 
-    assert len(writer.orders) > 20
+    assert len(writer.orders) > 2 * KILLS
     assert scan(hops) == writer.orders
     assert hops.objects("mine/") == writer.objects
     types = {

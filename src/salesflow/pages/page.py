@@ -160,7 +160,9 @@ def _tables(report: contents.DailyReport, unit: Currency) -> dict[str, tables.Ta
         made["accuracy"] = books.accuracy(report.projection.accuracy, unit)
     for field, (name, _, _) in SECTIONS.items():
         if name in report.failed and field in made:
-            made[field] = replace(made[field], empty=f"Missing, as the report {name} failed or was never made.")
+            made[field] = replace(
+                made[field], empty=f"Missing, as the report {name} failed or was never made."
+            )
     return made
 
 
