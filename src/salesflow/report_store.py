@@ -101,8 +101,8 @@ class Manifest:
     """What lies under a report's key, and where it came from.
 
     Attributes:
-        watermark: until when all that was written had been merged when it was computed, ISO 8601; None
-            if nobody knew.
+        watermark: until when all that was written had been merged when it was computed, ISO 8601;
+            None if nobody knew.
         sql: digest of the query, without its day.
         csv, parquet: digests of the files.
         restated: how it differs from the version before; None for the first.
