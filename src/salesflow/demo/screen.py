@@ -89,7 +89,8 @@ def show_end(seconds: Mapping[str, float], airflow_url: str, password: str, once
         _console.print(
             Panel.fit(
                 f"Airflow    [bold]{airflow_url}[/]   user admin   password [bold]{password}[/]\n"
-                f"dashboard  [bold]{airflow_url}/plugin/sales[/]   questions {airflow_url}/plugin/ask\n"
+                f"dashboard  [bold]{airflow_url}/plugin/sales[/]\n"
+                f"questions  [bold]{airflow_url}/plugin/ask[/]\n"
                 'a shell    eval "$(.venv/bin/salesflow aws --print-env)" '
                 "&& .venv/bin/salesflow query 'SELECT …'\n"
                 "[dim]Ctrl-C stops everything.[/]"
