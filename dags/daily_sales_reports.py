@@ -15,7 +15,8 @@ projection; the task `write_page` has a link to it. It says which reports failed
 **When:** every day at 00:00 UTC for the day before; backfillable (a backfill restates no other
 days); by hand for the given day, and for some of its reports alone.
 **Waits:** until all that was written on that day is in silver, 2 hours.
-**Due:** 3 hours after the day. Who is told of alarms is told of a scheduled run that is late.
+**Due:** `SALESFLOW_REPORTS_DUE_HOURS` after the day, if that variable is set: of a scheduled run
+that is late, those are told who are told of alarms.
 **Assets:** emits `sales_reports`, which starts `project_sales`.
 """
 
@@ -43,7 +44,7 @@ REPORTS = sorted(path.stem for path in (Path(__file__).parent / "sql" / "reports
 @dag(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     max_active_runs=4,
-    deadline=due(timedelta(hours=24 + 3)),
+    deadline=due(),
     doc_md=__doc__,
     tags=TAGS,
     user_defined_macros=MACROS,

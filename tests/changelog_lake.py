@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from localaws.server import LocalAws
 from salesflow import quality, rules, schema, silver
 from salesflow.bronze import declared_columns
+from salesflow.catalogue import CATALOGUE
 from salesflow.merges import cuts, partition_condition
 from salesflow.patience import Patience
 from salesflow.queries import Row, ask
@@ -90,6 +91,7 @@ class ChangelogLake:
             rules=rules,
             schema=schema,
             silver=silver,
+            catalogue=CATALOGUE,
             run_id="manual__2026",
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -23,6 +24,7 @@ from salesflow.notices import Notice, failure_notice, lateness_notice
 from salesflow_airflow.stage import default_stage
 
 TOPIC_OUTPUT: Final = "AlarmTopicArn"
+DUE_HOURS: Final = "SALESFLOW_REPORTS_DUE_HOURS"
 AWS_CONN_ID: Final = "aws_default"
 
 log = logging.getLogger(__name__)
@@ -68,14 +70,23 @@ async def tell_of_lateness(context: Mapping[str, Any]) -> None:
     await publish(stage, notice)
 
 
-def due(after: timedelta) -> DeadlineAlert:
-    """By when a run has to be finished, or people are told: so long after its logical date.
+def due() -> DeadlineAlert | None:
+    """By when the reports of a day have to be there, or people are told: hours after the day.
 
-    A run without logical date, such as one by hand, is never late.
+    The environment variable ``SALESFLOW_REPORTS_DUE_HOURS`` says how many; without it nothing is
+    late, and nor is a run without logical date, such as one by hand.
+
+    Raises:
+        ValueError: the variable is no number of hours.
     """
+    text = os.environ.get(DUE_HOURS)
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise ValueError(f"{DUE_HOURS}={text} is no number of hours")
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
-        interval=after,
+        interval=timedelta(days=1, hours=int(text)),
         callback=AsyncCallback(tell_of_lateness),
     )
 

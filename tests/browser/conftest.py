@@ -30,7 +30,8 @@ PATIENCE_MS = 90_000
 QUICK = Patience(timeout=60, interval=0.05)
 
 
-@pytest.fixture(scope="session")
+# Playwright leaves an event loop running, and Airflow a load: neither is for tests of other files.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless Chromium; without one there is nothing to test with."""
     from playwright.sync_api import sync_playwright
@@ -70,7 +71,7 @@ class Site:
     state: Any = field(repr=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site, started as the demo does; deployed without a DAG, which is quicker."""
     folder = tmp_path_factory.mktemp("site")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_home import ROOT
 from localaws.server import LocalAws
-from salesflow_airflow.notices import tell_of_failure, tell_of_lateness
+from salesflow_airflow.notices import due, tell_of_failure, tell_of_lateness
 
 STACK = "salesflow-dev-monitoring"
 TEMPLATE = (ROOT / "infra" / "cloudformation" / "monitoring.yaml").read_text()
@@ -114,8 +115,25 @@ def test_without_a_monitoring_stack_nobody_is_told(
     assert "nobody is told" in caplog.text
 
 
-def test_the_reports_are_due_three_hours_after_their_day(dag_bag: Any) -> None:
-    [deadline] = dag_bag.dags["daily_sales_reports"].deadline
-    assert deadline.interval.total_seconds() == 27 * 3600
+def test_reports_are_due_so_many_hours_after_their_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESFLOW_REPORTS_DUE_HOURS", "3")
+    deadline = due()
+    assert deadline is not None
+    assert deadline.interval == timedelta(hours=27)
     assert deadline.reference.reference_name == "DagRunLogicalDateDeadline"
     assert deadline.callback.path == "salesflow_airflow.notices.tell_of_lateness"
+
+
+def test_nothing_is_late_unless_somebody_says_when(
+    monkeypatch: pytest.MonkeyPatch, dag_bag: Any
+) -> None:
+    monkeypatch.delenv("SALESFLOW_REPORTS_DUE_HOURS", raising=False)
+    assert due() is None
+    assert not dag_bag.dags["daily_sales_reports"].deadline
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1.5"])
+def test_what_is_no_number_of_hours_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SALESFLOW_REPORTS_DUE_HOURS", text)
+    with pytest.raises(ValueError, match=f"_DUE_HOURS={text} is no number of hours"):
+        due()
