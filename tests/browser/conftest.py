@@ -17,7 +17,7 @@ import pytest
 from airflow_home import ROOT
 from dashboard_server import DashboardServer
 from salesflow.demo.airflow_api import AirflowApi
-from salesflow.demo.processes import Server, start_airflow, start_local_aws
+from salesflow.demo.processes import Server, start_airflow, start_local_aws, wait_for
 from salesflow.deployment import deploy_all, deployment_prefix, read_templates, stack_outputs
 from salesflow.local import aws_environment
 from salesflow.packaging import build_package
@@ -85,7 +85,7 @@ def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         )
         for server in airflow_servers:
             servers.callback(server.stop)
-        aws_server.wait_for(f"{endpoint_url}/_ministack/health")
+        wait_for(f"{endpoint_url}/_ministack/health", [aws_server])
         aws = _clients(endpoint_url)
         packages = [
             build_package(handler.parent, folder / "packages")
@@ -94,7 +94,7 @@ def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         templates = read_templates(ROOT / "infra" / "cloudformation")
         quick = {"BufferIntervalSeconds": "2", "TransformBufferIntervalSeconds": "0"}
         deploy_all(aws, STAGE, templates, packages, quick, patience=QUICK)
-        airflow_servers[0].wait_for(f"{url}/api/v2/monitor/health")
+        wait_for(f"{url}/api/v2/monitor/health", airflow_servers)
         yield Site(
             url=url,
             password=password,

@@ -157,7 +157,7 @@ def test_a_running_question_is_cancelled(opened: Any) -> None:
     opened.page.locator("#facts", has_text="Running").wait_for(timeout=SOON)
     opened.page.get_by_role("button", name="Cancel").click()
     opened.page.get_by_text("The question was cancelled.").first.wait_for(timeout=SOON)
-    assert opened.page.get_by_role("button", name="Cancel").is_hidden()
+    opened.page.get_by_role("button", name="Cancel").wait_for(state="hidden", timeout=SOON)
     assert opened.page.get_by_role("button", name="Run").is_enabled()
 
 
