@@ -155,9 +155,11 @@ def test_rows_are_sorted_by_a_column_as_numbers(opened: Any) -> None:
 def test_a_running_question_is_cancelled(opened: Any) -> None:
     ask(opened.page, ENDLESS)
     opened.page.locator("#facts", has_text="Running").wait_for(timeout=SOON)
-    opened.page.get_by_role("button", name="Cancel").click()
+    opened.page.get_by_role("button", name="Cancel", exact=True).click()
     opened.page.get_by_text("The question was cancelled.").first.wait_for(timeout=SOON)
-    opened.page.get_by_role("button", name="Cancel").wait_for(state="hidden", timeout=SOON)
+    opened.page.get_by_role("button", name="Cancel", exact=True).wait_for(
+        state="hidden", timeout=SOON
+    )
     assert opened.page.get_by_role("button", name="Run").is_enabled()
 
 
