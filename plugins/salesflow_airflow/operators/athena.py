@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
@@ -17,10 +15,6 @@ from salesflow.merges import partition_condition
 from salesflow.quarantine import failures_between
 from salesflow.reports import request_token
 from salesflow_airflow.deployment import connect
-
-# Athena takes 20 statements of data definition at a time.
-# https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
-_SIDE_BY_SIDE: Final = 8
 
 
 class AthenaStatementOperator(AthenaOperator):
@@ -54,16 +48,6 @@ class AthenaStatementOperator(AthenaOperator):
         """Run one of several statements of the task."""
         self.query = statement
         AthenaStatementOperator.execute(self, context)
-
-    def run_side_by_side(self, statements: Sequence[str], context: Context) -> None:
-        """Run statements of which none needs another; raises the first failure when all ended."""
-        if not statements:
-            return
-        # Made once, for all of them.
-        assert self.hook.conn
-        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            # What the provider notes of a running query lies in the operator: each has its own.
-            list(pool.map(lambda text: copy(self).run_statement(text, context), statements))
 
     def execution(self) -> dict[str, Any]:
         """Athena's description of the query that ran."""

@@ -23,13 +23,13 @@ _CREATES: Final = re.compile(r"^CREATE (?:EXTERNAL )?TABLE IF NOT EXISTS (\w+)",
 class DeclareTablesOperator(AthenaStatementOperator):
     """Makes the tables and views as they are declared.
 
-    Tables are created unless they are there, side by side; the table of orders then gets the
+    Tables are created unless they are there; the table of orders then gets the
     columns that were declared since. If somebody has altered it by hand, the task fails with the
     column's name.
 
     Args:
         tables: statements; they refer to the lake's bucket as ``task.bucket``.
-        views: statements, run last, side by side: they refer to tables only.
+        views: statements, run last.
         add_columns: a statement that refers to the columns as ``task.columns``.
     """
 
@@ -55,13 +55,15 @@ class DeclareTablesOperator(AthenaStatementOperator):
         """Run the statements; the names of the columns that were added."""
         there = self._catalogue()
         # To ask for each table in a statement of its own would take seconds in every run.
-        wanted = [text for text in self.tables if _name_of(text) not in there]
-        self.run_side_by_side(wanted, context)
+        for statement in self.tables:
+            if _name_of(statement) not in there:
+                self.run_statement(statement, context)
         if ORDERS_TABLE in there:
             self.columns = self._missing_columns(there[ORDERS_TABLE])
         if self.columns:
             self.run_statement(self.render_template(self.add_columns, context), context)
-        self.run_side_by_side(self.views, context)
+        for statement in self.views:
+            self.run_statement(statement, context)
         return [column.name for column in self.columns]
 
     def _catalogue(self) -> dict[str, Mapping[str, Any]]:
