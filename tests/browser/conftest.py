@@ -57,6 +57,7 @@ class Site:
         password: that of its user admin.
         aws: makes clients of the local AWS.
         aws_server: its process, to be held up or ended.
+        api_server: Airflow's, likewise.
         outputs: of the deployment's stacks.
         airflow: its REST API.
         state: the browser's storage after logging in.
@@ -66,6 +67,7 @@ class Site:
     password: str
     aws: Callable[[str], Any]
     aws_server: Server
+    api_server: Server
     outputs: dict[str, str]
     airflow: AirflowApi
     state: Any = field(repr=False)
@@ -100,6 +102,7 @@ def site(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
             password=password,
             aws=aws,
             aws_server=aws_server,
+            api_server=airflow_servers[0],
             outputs=stack_outputs(aws("cloudformation"), deployment_prefix(STAGE)),
             airflow=AirflowApi(url, password),
             state=_logged_in(chromium, url, password),

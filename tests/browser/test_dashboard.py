@@ -110,11 +110,22 @@ def test_what_cannot_be_counted_is_shown_with_its_reason(
 
 
 @pytest.fixture
-def aws_held_up(site: Any) -> Iterator[Callable[[int], None]]:
-    """Stops the local AWS in its tracks, or lets it go on; at last it goes on."""
-    group = site.aws_server.process.pid
-    yield lambda sign: os.killpg(group, sign)
-    os.killpg(group, signal.SIGCONT)
+def hold_up() -> Iterator[Callable[[Any], None]]:
+    """Stops a server in its tracks, until `let_go` or the test's end."""
+    held: list[Any] = []
+
+    def stop(server: Any) -> None:
+        held.append(server)
+        os.killpg(server.process.pid, signal.SIGSTOP)
+
+    yield stop
+    for server in held:
+        let_go(server)
+
+
+def let_go(server: Any) -> None:
+    """Lets a server that was held up go on."""
+    os.killpg(server.process.pid, signal.SIGCONT)
 
 
 def test_all_is_reached_by_keyboard(opened: Any) -> None:
@@ -152,34 +163,58 @@ def test_nothing_went_wrong_and_nobody_else_was_asked(opened: Any) -> None:
 
 
 def test_an_aws_that_hangs_is_told_of_and_its_return_too(
-    opened: Any, write_order: Any, aws_held_up: Callable[[int], None]
+    site: Any, opened: Any, write_order: Any, hold_up: Callable[[Any], None]
 ) -> None:
     inside = dashboard(opened.page)
     write_order()
     inside.locator("#latest li").first.wait_for(timeout=SOON)
-    aws_held_up(signal.SIGSTOP)
+    hold_up(site.aws_server)
     notice = inside.locator("#notice", has_text="AWS can't be reached")
     notice.wait_for(timeout=SOON)
     assert re.search(r"since \d\d:\d\d:\d\d; it is tried again by itself", notice.inner_text())
     assert inside.locator("#verdict").get_attribute("data-state") == "unknown"
     assert inside.locator("[data-of=live][data-stale]").count() > 0
     assert inside.locator("#latest li").count() > 0  # what was known stays
-    aws_held_up(signal.SIGCONT)
+    let_go(site.aws_server)
     orderid = write_order()
     inside.locator("#latest li", has_text=orderid).wait_for(timeout=SOON)
     is_live(opened.page)
     assert inside.locator("[data-of=live][data-stale]").count() == 0
 
 
-def test_a_lost_connection_is_told_of_and_regained(opened: Any, write_order: Any) -> None:
+@pytest.fixture
+def set_offline(opened: Any) -> Iterator[Callable[[bool], None]]:
+    """Takes the browser off the network, or back; at last it is back."""
+    yield opened.page.context.set_offline
+    opened.page.context.set_offline(False)
+
+
+def test_no_network_is_no_loss_while_airflow_on_this_machine_answers(
+    opened: Any, write_order: Any, set_offline: Callable[[bool], None]
+) -> None:
+    set_offline(True)
+    orderid = write_order()
+    dashboard(opened.page).locator("#latest li", has_text=orderid).wait_for(timeout=SOON)
+    is_live(opened.page)
+
+
+def test_a_lost_connection_is_told_of_and_regained(
+    site: Any,
+    opened: Any,
+    write_order: Any,
+    set_offline: Callable[[bool], None],
+    hold_up: Callable[[Any], None],
+) -> None:
     inside = dashboard(opened.page)
-    opened.page.context.set_offline(True)
+    hold_up(site.api_server)  # Chromium leaves the streams that it has alone
+    set_offline(True)
     notice = inside.locator("#notice", has_text="Airflow can’t be reached since")
     notice.wait_for(timeout=SOON)
     assert inside.locator("#verdict-word").inner_text() == "Connection lost"
     assert "Lost for" in inside.locator("#connection").inner_text()
     orderid = write_order()
-    opened.page.context.set_offline(False)
+    let_go(site.api_server)
+    set_offline(False)
     inside.locator("#latest li", has_text=orderid).wait_for(timeout=SOON)
     notice.wait_for(state="hidden", timeout=SOON)
 

@@ -32,7 +32,8 @@ export class Feed {
       else if (!this.#source) this.#open();
     });
     addEventListener("online", () => this.#open());
-    addEventListener("offline", () => this.#lose());
+    // Airflow on this machine stays in reach without a network: lost is what no more events come from.
+    addEventListener("offline", () => { this.#broken ??= Date.now(); });
     setInterval(() => this.#watch(), 1000);
     this.#open();
   }
@@ -52,6 +53,7 @@ export class Feed {
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => {
         this.#heard = Date.now();
+        this.#broken = null;
         this.#become("open");
         this.#hear(kind, JSON.parse(event.data));
       });
