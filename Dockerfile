@@ -16,7 +16,7 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_PYTHON=python3.13 UV_PYTHON_DOWNLOADS=ne
 RUN --mount=type=cache,target=/root/.cache/uv \
     mkdir -p src/salesflow src/localaws \
  && touch README.md LICENSE src/salesflow/__init__.py src/localaws/__init__.py \
- && /opt/uv/bin/uv sync --locked --no-dev --quiet \
+ && /opt/uv/bin/uv sync --locked --no-dev --group image --quiet \
  && cd /opt/venv/lib/python3.13/site-packages \
  && find numpy pandas pyarrow scipy statsmodels -type d -name tests -prune -exec rm -rf {} +
 

@@ -33,6 +33,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "SALESFLOW_JWT_SECRET": lambda: secrets.token_urlsafe(48),
     "SALESFLOW_DATABASE_PASSWORD": lambda: secrets.token_urlsafe(24),
     "SALESFLOW_ADMIN_PASSWORD": lambda: secrets.token_urlsafe(12),
+    "SALESFLOW_BROKER_PASSWORD": lambda: secrets.token_urlsafe(24),
 }
 """The variable that gives a secret → how one is made."""
 
@@ -59,9 +60,12 @@ def make_secrets(folder: Path, given: Mapping[str, str]) -> None:
         else:
             value = path.read_text() if path.exists() else make()
         values[variable] = value
-    password = quote(values["SALESFLOW_DATABASE_PASSWORD"], safe="")
+    database, broker = (
+        quote(values[f"SALESFLOW_{name}_PASSWORD"], safe="") for name in ("DATABASE", "BROKER")
+    )
     files = {file_name(variable): value for variable, value in values.items()} | {
-        "database-url": f"postgresql+psycopg2://airflow:{password}@postgres/airflow",
+        "database-url": f"postgresql+psycopg2://airflow:{database}@postgres/airflow",
+        "broker-url": f"redis://:{broker}@broker:6379/0",
         "passwords.json": json.dumps({"admin": values["SALESFLOW_ADMIN_PASSWORD"]}),
     }
     for name, text in files.items():

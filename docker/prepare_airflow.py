@@ -6,6 +6,7 @@ Everything here has an end: a container that can't become ready stops with statu
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from botocore.exceptions import (
 
 DATABASE_SECONDS = 180
 AWS_SECONDS = 180
+BROKER_SECONDS = 60
 MIGRATION_SECONDS = 600
 LOCAL_PROFILE = "local"
 
@@ -167,6 +169,30 @@ def _refusal(error: BotoCoreError | ClientError, profile: str) -> str:
     return ""
 
 
+def wait_for_broker(connect: Callable[[], object], seconds: float) -> None:
+    """Wait until the workers' broker takes connections.
+
+    Args:
+        connect: connects and closes; raises what sockets raise.
+
+    Raises:
+        NotReady: it doesn't in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connect()
+            return
+        except OSError as error:
+            said = error
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"the workers' broker doesn't answer within {seconds:g} s ({said}): "
+                "COMPOSE_PROFILES in .env can be celery only; `docker compose logs broker` says why"
+            )
+        time.sleep(1)
+
+
 def migrate(seconds: float) -> None:
     """Bring Airflow's database to the image's version; doing it twice changes nothing.
 
@@ -203,11 +229,16 @@ def main() -> None:
             connect_timeout=5,
         ).close()
 
+    def connect_broker() -> None:
+        socket.create_connection(("broker", 6379), timeout=5).close()
+
     try:
         available = machine_memory(Path("/proc/meminfo").read_text())
         check_memory(available, os.environ["SALESFLOW_MEMORY_NEEDED"])
         caller = check_aws(profile, region, AWS_SECONDS)
         wait_for_database(connect, DATABASE_SECONDS)
+        if "CeleryExecutor" in os.environ["AIRFLOW__CORE__EXECUTOR"]:
+            wait_for_broker(connect_broker, BROKER_SECONDS)
         migrate(MIGRATION_SECONDS)
     except NotReady as problem:
         sys.exit(f"salesflow: {problem}")

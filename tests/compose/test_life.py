@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from compose.stacks import ROOT, Stack, docker
-from salesflow.demo.airflow_api import AirflowApi
-from salesflow.demo.composed import PASSWORD_FILE
+from compose.stacks import (
+    ROOT,
+    RUN_SECONDS,
+    Stack,
+    address,
+    airflow,
+    ask,
+    crash,
+    docker,
+    running_ingest,
+    state,
+    token,
+    until,
+)
 
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
-RUN_SECONDS = 900
 BACK_SECONDS = 420
 LAKE = "SELECT count(*) AS orders, sum(quantity * price) AS revenue FROM orders_current"
 
@@ -28,26 +37,6 @@ def stack(new_stack: Callable[..., Stack]) -> Stack:
     assert started.returncode == 0, started.stdout + started.stderr
     assert "admin-password" in started.stdout
     return new
-
-
-def address(stack: Stack) -> str:
-    return f"http://127.0.0.1:{stack.settings['SALESFLOW_AIRFLOW_PORT']}"
-
-
-def airflow(stack: Stack) -> AirflowApi:
-    return AirflowApi(address(stack), stack.inside("api-server", "cat", PASSWORD_FILE))
-
-
-def ask(stack: Stack, path: str) -> Any:
-    """An answer of Airflow's REST API."""
-    password = stack.inside("api-server", "cat", PASSWORD_FILE)
-    token = httpx.post(
-        f"{address(stack)}/auth/token", json={"username": "admin", "password": password}, timeout=60
-    ).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    return (
-        httpx.get(f"{address(stack)}{path}", headers=headers, timeout=60).raise_for_status().json()
-    )
 
 
 def query(stack: Stack, sql: str) -> list[dict[str, Any]]:
@@ -101,11 +90,8 @@ def test_airflow_shows_all_dags_and_our_pages(stack: Stack) -> None:
 def test_the_dashboard_wants_a_login(stack: Stack) -> None:
     page = f"{address(stack)}/salesflow/"
     assert httpx.get(page, timeout=60).status_code == 401
-    password = stack.inside("api-server", "cat", PASSWORD_FILE)
-    token = httpx.post(
-        f"{address(stack)}/auth/token", json={"username": "admin", "password": password}, timeout=60
-    ).json()["access_token"]
-    with_login = httpx.get(page, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    headers = {"Authorization": f"Bearer {token(stack)}"}
+    with_login = httpx.get(page, headers=headers, timeout=60)
     assert with_login.status_code == 200
 
 
@@ -164,48 +150,3 @@ def test_a_stack_whose_container_was_stopped_by_hand_is_whole_after_up(stack: St
     started = stack.run("docker/up.sh")
     assert started.returncode == 0, started.stdout + started.stderr
     stack.inside("scheduler", "salesflow", "reconcile")
-
-
-def running_ingest(stack: Stack) -> str:
-    """The ingestion that has at least one task done and is at work still."""
-    found: list[str] = []
-
-    def at_work() -> bool:
-        runs = ask(stack, "/api/v2/dags/ingest_orders/dagRuns?state=running")["dag_runs"]
-        for run in runs:
-            tasks = ask(
-                stack, f"/api/v2/dags/ingest_orders/dagRuns/{run['dag_run_id']}/taskInstances"
-            )["task_instances"]
-            if any(task["state"] in {"running", "deferred"} for task in tasks):
-                found.append(run["dag_run_id"])
-                return True
-        return False
-
-    assert until(at_work, RUN_SECONDS)
-    return found[0]
-
-
-def state(stack: Stack, run: str) -> str:
-    """A run's state; unknown while Airflow doesn't answer."""
-    try:
-        answer = ask(stack, f"/api/v2/dags/ingest_orders/dagRuns/{run}")
-    except (httpx.HTTPError, KeyError, ValueError, AssertionError):
-        return "unknown"
-    return str(answer["state"])
-
-
-def crash(container: str, image: str) -> None:
-    """End a container's first process from outside, as the kernel does when memory runs out."""
-    pid = docker("inspect", "--format", "{{.State.Pid}}", container)
-    kill = f"import os, signal; os.kill({pid}, signal.SIGKILL)"
-    docker("run", "--rm", "--pid", "host", "--user", "0", image, "python", "-c", kill)
-
-
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it has become true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(2)
-    return True

@@ -15,7 +15,11 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ENV_EXAMPLE = (ROOT / ".env.example").read_text()
 ONE_SHOT = {"secrets", "init"}
-MADE_SECRETS = ("FERNET_KEY", "JWT_SECRET", "DATABASE_PASSWORD", "ADMIN_PASSWORD")
+MADE_SECRETS = (
+    *("FERNET_KEY", "JWT_SECRET", "DATABASE_PASSWORD", "ADMIN_PASSWORD", "BROKER_PASSWORD"),
+)
+PUBLIC = {"postgres", "broker"}
+"""Services that run somebody else's image."""
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -82,13 +86,16 @@ def test_secrets_that_are_given_reach_the_step_alone_that_stores_them() -> None:
 
 
 def test_images_are_named_with_their_version() -> None:
-    assert SERVICES["postgres"]["image"] == "${SALESFLOW_POSTGRES:-postgres:17}"
+    assert {SERVICES[name]["image"] for name in PUBLIC} == {
+        "${SALESFLOW_POSTGRES:-postgres:17}",
+        "${SALESFLOW_REDIS:-redis:8}",
+    }
     assert "ARG PYTHON=python:3.13-slim-trixie\n" in DOCKERFILE
     assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON}"}
 
 
 def test_all_of_ours_run_one_image_that_one_service_builds() -> None:
-    images = {service["image"] for name, service in SERVICES.items() if name != "postgres"}
+    images = {service["image"] for name, service in SERVICES.items() if name not in PUBLIC}
     assert images == {"${SALESFLOW_IMAGE:-salesflow:latest}"}
     assert [name for name, service in SERVICES.items() if "build" in service] == ["secrets"]
 
@@ -96,7 +103,7 @@ def test_all_of_ours_run_one_image_that_one_service_builds() -> None:
 def test_the_image_runs_as_a_user_and_comes_from_the_lock_file() -> None:
     last_stage = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
     assert re.findall(r"^USER (.*)", last_stage, re.MULTILINE) == ["1000:0"]
-    assert "uv sync --locked --no-dev" in DOCKERFILE
+    assert "uv sync --locked --no-dev --group image" in DOCKERFILE
     assert "apt-get" not in DOCKERFILE
     assert "# syntax" not in DOCKERFILE
     # What changes most often comes last, so that a changed DAG makes one small layer.

@@ -129,6 +129,18 @@ def test_waiting_for_the_database_has_an_end_that_says_where_to_look() -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_waiting_for_the_workers_broker_has_an_end_too() -> None:
+    answers = iter([ConnectionRefusedError("refused"), None])
+
+    def connect() -> None:
+        if error := next(answers):
+            raise error
+
+    with pytest.raises(prepare_airflow.NotReady, match="COMPOSE_PROFILES"):
+        prepare_airflow.wait_for_broker(connect, -1)
+    prepare_airflow.wait_for_broker(connect, -1)
+
+
 ERROR = """<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>
 </Error><RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"""
 CALLER = """<GetCallerIdentityResponse><GetCallerIdentityResult>
