@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from pipeline_runs import STAGE, Pipeline
-from salesflow.deliveries import ERROR_PREFIX
+from salesflow.dashboard.lake import read_lake
+from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX
 from salesflow.generator import history
+from salesflow.live import Sales
 from salesflow.orders import Order, Put
 
 ORDERS = 300
@@ -188,7 +190,7 @@ def test_a_poison_item_is_in_the_error_prefix_and_in_nothing_else(pipeline: Pipe
     assert len(failed) == 1
     change = json.loads(b64decode(failed[0]["rawData"]))
     assert change["dynamodb"]["Keys"]["orderid"]["S"] == "poison"
-    rows = b"".join(gzip.decompress(body) for body in pipeline.objects("bronze/").values())
+    rows = b"".join(gzip.decompress(body) for body in pipeline.objects(BRONZE_PREFIX).values())
     assert b"poison" not in rows.replace(b"after-poison", b"")
     assert b"after-poison" in rows
 
@@ -246,6 +248,40 @@ def test_too_little_history_is_projected_by_a_sentence(pipeline: Pipeline) -> No
     assert pipeline.query("SELECT count(*) FROM sales_projection") == [("0",)]
     [page] = pipeline.objects(f"reports/page/dt={DAY}/page.html").values()
     assert html.escape(outcome["sentence"]) in page.decode()
+
+
+def test_the_dashboard_says_of_the_lake_what_the_reports_say(pipeline: Pipeline) -> None:
+    seen = read_lake(pipeline.client, pipeline.outputs, UNTIL)
+    assert seen.report_day is not None
+    assert seen.report_day.isoformat() == DAY
+    assert seen.last_page is not None
+    assert seen.last_page.uri.endswith(f"/reports/page/dt={DAY}/page.html")
+
+    kinds = {row["customers_are"]: row for row in report(pipeline, "new_and_returning_customers")}
+    assert seen.customers is not None
+    assert seen.customers.new == int(kinds["new"]["customers"])
+    assert seen.customers.returning == int(kinds["returning"]["customers"])
+    assert [(each.customer_id, each.net_sales) for each in seen.customers.top] == [
+        (row["customer_id"], Decimal(row["net_sales"]))
+        for row in report(pipeline, "top_customers")[:5]
+    ]
+
+    stock = [row for row in report(pipeline, "inventory") if row["days_of_cover"]]
+    soonest = sorted(stock, key=lambda row: (int(row["days_of_cover"]), row["product_name"]))
+    assert seen.stock is not None
+    assert [each.product_name for each in seen.stock] == [
+        row["product_name"] for row in soonest[: len(seen.stock)]
+    ]
+    [outcome] = report(pipeline, "projection_outcome")
+    assert seen.projection == outcome["sentence"]
+
+    [[orders, units, revenue]] = pipeline.query(
+        "SELECT count(*), sum(quantity), sum(quantity * price) FROM orders_current WHERE"
+        f" order_date = DATE '{UNTIL:%Y-%m-%d}'"
+        " AND (status IS NULL OR status <> 'cancelled' AND status <> 'returned')"
+    )
+    assert seen.merged.today == Sales(int(orders or 0), int(units or 0), Decimal(revenue or 0))
+    assert seen.merged.merged_at is not None
 
 
 def figures(pipeline: Pipeline) -> tuple[Any, ...]:
