@@ -30,12 +30,14 @@ RUN python -m compileall -q src plugins docker
 
 # ---- what runs ---------------------------------------------------------------------------------
 FROM ${PYTHON}
-# Group 0 owns what is written, so that any SALESFLOW_UID will do.
+# Group 0 owns what is written, so that any SALESFLOW_UID will do. A tmpfs gets the mode of the folder
+# under it when a container starts again, whatever its options say.
 RUN useradd --uid 1000 --gid 0 --create-home --home-dir /home/salesflow salesflow \
  && mkdir -p /home/salesflow/.aws /var/lib/salesflow/aws /var/lib/salesflow/logs \
-             /var/lib/salesflow/secrets \
+             /var/lib/salesflow/secrets /opt/airflow \
  && chown -R 1000:0 /home/salesflow /var/lib/salesflow \
- && chmod -R g=u /home/salesflow /var/lib/salesflow
+ && chmod -R g=u /home/salesflow /var/lib/salesflow \
+ && chmod 1777 /opt/airflow
 ENV PATH=/opt/venv/bin:$PATH HOME=/home/salesflow USER=salesflow \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /opt/salesflow

@@ -63,4 +63,4 @@ def new_stack(image: str) -> Iterator[Callable[..., Stack]]:
 
     yield new
     for stack in made:
-        stack.compose("down", "--volumes", "--timeout", "20")
+        stack.remove()

@@ -67,6 +67,11 @@ class Stack:
         assert done.returncode == 0, f"compose {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
+    def remove(self) -> None:
+        """Remove all of it, whatever its settings are."""
+        plain = Stack(self.project, {"COMPOSE_PROFILES": "celery"})
+        plain.compose("down", "--volumes", "--timeout", "20")
+
     def inside(self, service: str, *command: str, seconds: float = 300) -> str:
         """What a command says in a container."""
         return self.compose("exec", "-T", service, *command, seconds=seconds)

@@ -14,8 +14,9 @@ NewStack = Callable[..., Stack]
 
 
 def up(stack: Stack, seconds: float = 900) -> str:
-    """What ``make up`` says where it fails."""
+    """What ``make up`` says where it fails; nothing is left of what had started."""
     done = stack.run("docker/up.sh", seconds=seconds)
+    stack.remove()
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stderr
 

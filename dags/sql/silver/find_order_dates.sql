@@ -4,7 +4,8 @@
 -- only key and times are read; merged_days.
 -- Late data: an order that has been merged already is counted under no date.
 -- also_touched are other dates, with commas between: those that orders have had until now, and those
--- of orders whose changes came while the last merge was under way, after it had noted its dates.
+-- of orders whose changes came while the last merge was under way, after it had noted its dates, if
+-- they weren't among these.
 SELECT
     order_date,
     count(*) AS orders,
@@ -12,7 +13,7 @@ SELECT
     array_join(
         array_sort(
             array_agg(DISTINCT CAST(kept_date AS varchar)) FILTER (
-                WHERE kept_date <> order_date OR order_date IS NULL AND kept_at > noted_at
+                WHERE kept_date <> order_date OR order_date IS NULL AND is_unnoted
             )
         ),
         ','
@@ -21,8 +22,7 @@ FROM (
     SELECT
         change.changes,
         kept.order_date AS kept_date,
-        kept.merged_at AS kept_at,
-        noted.merged_at AS noted_at,
+        kept.merged_at > noted.merged_at AND noted_day.order_date IS NULL AS is_unnoted,
         CASE
             WHEN kept.orderid IS NULL THEN change.order_date
             WHEN change.last_sequence_number > kept.last_sequence_number
@@ -41,6 +41,8 @@ FROM (
     ) AS change
     LEFT JOIN orders AS kept ON kept.orderid = change.orderid
     CROSS JOIN (SELECT max(merged_at) AS merged_at FROM merged_days) AS noted
+    LEFT JOIN merged_days AS noted_day
+        ON noted_day.merged_at = noted.merged_at AND noted_day.order_date = kept.order_date
 ) AS dated
 GROUP BY order_date
 ORDER BY order_date
