@@ -77,6 +77,11 @@ LEGIBLE = """() => {
 TOO_WIDE = """cards => cards.filter(card => card.scrollWidth > card.clientWidth)
     .map(card => card.querySelector("h2, h3").textContent)"""
 
+SCROLLED = """["so-far", "products", "categories"].filter(name => {
+    const { parentNode } = document.getElementById(name);
+    return parentNode.scrollWidth > parentNode.clientWidth;
+})"""
+
 
 @pytest.mark.parametrize("state", STATES)
 def test_each_state_is_legible_and_fits_any_screen(
@@ -93,6 +98,7 @@ def test_each_state_is_legible_and_fits_any_screen(
         page.set_viewport_size({"width": width, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.eval_on_selector_all(".card", TOO_WIDE) == []
+        assert page.evaluate(SCROLLED) == []
     assert page.evaluate("document.getAnimations().length") == 0
     assert opened.errors == []
     assert opened.foreign == []

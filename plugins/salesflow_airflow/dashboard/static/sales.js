@@ -61,7 +61,10 @@ function showToday({ now, so_far: soFar }) {
     (line, [key, name]) => {
       const figures = soFar[key];
       const texts = [name, money(figures.revenue), ...["orders", "units", "cancelled", "returned", "refused"].map((each) => count(figures[each]))];
-      texts.forEach((text, at) => say(line.children[at], text));
+      texts.forEach((text, at) => {
+        say(line.children[at], text);
+        mark(line.children[at], "data-label", byId("so-far").tHead.rows[0].cells[at].textContent);
+      });
       mark(line.firstChild, "class", `key-of ${key}`);
     });
 }
