@@ -82,7 +82,9 @@ def _scan(lake: Lake, day: date) -> Scans:
         scans.ours[name] = answer.scanned_bytes
         if name not in ASKED_OF_BOTH:
             continue
-        naive = lake.ask(sql.replace("FROM orders_current", "FROM newest_of_changelog AS orders_current"))
+        naive = lake.ask(
+            sql.replace("FROM orders_current", "FROM newest_of_changelog AS orders_current")
+        )
         scans.naive[name] = naive.scanned_bytes
         if list(naive.rows) != list(answer.rows):
             raise AssertionError(f"{name} of {day}: the changelog gives other figures than silver")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -23,6 +25,9 @@ from compose.stacks import (
     token,
     until,
 )
+from generated_shop import newest
+from salesflow.demo import __main__ as demo
+from salesflow.generator import history
 
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 BACK_SECONDS = 420
@@ -103,6 +108,13 @@ def test_the_demo_runs_on_it(stack: Stack) -> None:
     assert outcome["reconciled"]["mismatches"] == 0
     assert outcome["orders_written"] == 5000
     assert outcome["rows_delivered"] + outcome["rows_quarantined"] == outcome["changes_written"]
+    # Seed and time decide all of it, so these are the figures of `make demo`, too.
+    end = datetime.fromisoformat(outcome["until"])
+    writes = list(history(orders=demo.ORDERS, days=demo.DAYS, until=end, seed=demo.SEED))
+    orders = newest(writes)
+    assert outcome["changes_written"] == len(writes)
+    assert outcome["figures"]["orders"] == str(len(orders))
+    assert Decimal(outcome["figures"]["revenue"]) == sum(o.quantity * o.price for o in orders)
 
 
 def test_a_second_demo_is_refused_in_a_sentence(stack: Stack) -> None:

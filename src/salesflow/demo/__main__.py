@@ -65,15 +65,20 @@ _EXPECTED = (
 
 @dataclass
 class Outcome:
-    """What ``build/demo.json`` says. Times are in seconds."""
+    """What ``build/demo.json`` says. Times are in seconds, money is text.
+
+    The figures follow from the seed and ``until``: those of any demo of the same hour are the same.
+    """
 
     ok: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    until: str = ""
     orders_written: int = 0
     changes_written: int = 0
     rows_delivered: int = 0
     rows_quarantined: int = 0
     reports: list[dict[str, Any]] = field(default_factory=list)
+    figures: dict[str, str] = field(default_factory=dict)
     reconciled: dict[str, int] = field(default_factory=dict)
     airflow_url: str = ""
     error: str | None = None
@@ -94,7 +99,8 @@ class Demo:
     def __init__(self, started: float, boot: Callable[[ExitStack], Stack]) -> None:
         self.started = started
         self.boot = boot
-        self.outcome = Outcome()
+        self.until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        self.outcome = Outcome(until=self.until.isoformat())
         self.outcome.seconds["environment"] = round(time.time() - started, 1)
         self.servers = ExitStack()
         self.stack = Stack("", "", "")
@@ -152,7 +158,14 @@ class Demo:
         with self.step("generate", f"writing {ORDERS:,} orders of {DAYS} days") as watch:
             self.airflow.unpause("ingest_orders")  # it waits for what is written now
             run = self.airflow.trigger(
-                "generate_orders", {"stage": STAGE, "orders": ORDERS, "days": DAYS, "seed": SEED}
+                "generate_orders",
+                {
+                    "stage": STAGE,
+                    "orders": ORDERS,
+                    "days": DAYS,
+                    "seed": SEED,
+                    "until": self.outcome.until,
+                },
             )
             self.airflow.wait(run, RUN_SECONDS, watch)
             written = self.airflow.result(run, "write_orders")
@@ -165,8 +178,8 @@ class Demo:
             self.airflow.wait(run, RUN_SECONDS, watch)
 
     def _report(self) -> None:
-        # The history ends now, so yesterday is its last whole day.
-        day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+        # Of the history's last day there is only a part.
+        day = (self.until - timedelta(days=1)).date().isoformat()
         with self.step("report", f"reporting {day}") as watch:
             run = self.airflow.trigger("daily_sales_reports", {"stage": STAGE, "day": day})
             self.airflow.wait(run, RUN_SECONDS, watch)
@@ -183,6 +196,11 @@ class Demo:
         figures = read_figures(outputs)
         self.outcome.rows_delivered = figures.changes_delivered
         self.outcome.rows_quarantined = figures.quarantined
+        self.outcome.figures = {
+            "orders": str(figures.orders),
+            "revenue": str(figures.revenue),
+            "sum_of_changes": str(figures.naive_revenue),
+        }
         arrived = figures.changes_delivered + figures.quarantined
         if arrived != self.outcome.changes_written:
             raise RunFailed(
