@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from localaws.durable import objects
@@ -51,10 +51,14 @@ _OBJECTS: Final = "s3"
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
 
 
-def configure(host: str, port: int, account: str, region: str, data_dir: Path | None) -> None:
+def configure(
+    host: str, endpoint_url: str, account: str, region: str, data_dir: Path | None
+) -> None:
     """Set what MiniStack reads from the environment when it is imported.
 
     Args:
+        host: the address or name to listen on.
+        endpoint_url: where what runs on this machine reaches the server.
         data_dir: where the state is kept between runs, or None to keep nothing.
     """
     if "ministack.app" in sys.modules:
@@ -62,7 +66,7 @@ def configure(host: str, port: int, account: str, region: str, data_dir: Path | 
     settings = {
         "BIND_HOST": host,
         "MINISTACK_HOST": host,
-        "GATEWAY_PORT": str(port),
+        "GATEWAY_PORT": str(urlsplit(endpoint_url).port),
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,
         "LAMBDA_EXECUTOR": "local",
@@ -82,6 +86,9 @@ def configure(host: str, port: int, account: str, region: str, data_dir: Path | 
     # Lambda functions inherit these, and would call another AWS than this one.
     for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
         del os.environ[name]
+    if urlsplit(endpoint_url).hostname != "127.0.0.1":
+        # MiniStack sends functions to loopback, where a server with another name isn't.
+        os.environ["AWS_ENDPOINT_URL"] = endpoint_url
 
 
 def app() -> Any:

@@ -78,7 +78,7 @@ class LocalAws:
         # A server that listens on every address is still reached over loopback from inside.
         self.reach = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
         self.aws = Aws(f"http://{self.reach}:{self.port}", account, region)
-        registry.configure(self.host, self.port, account, region, data_dir)
+        registry.configure(self.host, self.aws.endpoint_url, account, region, data_dir)
         isolate_functions()
         self.services = [kind(self.aws) for kind in (ALL if services is None else services)]
         self._savers = (

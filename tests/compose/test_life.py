@@ -117,6 +117,15 @@ def test_the_demo_runs_on_it(stack: Stack) -> None:
     assert Decimal(outcome["figures"]["revenue"]) == sum(o.quantity * o.price for o in orders)
 
 
+def test_the_dashboard_counts_what_the_demo_has_written(stack: Stack) -> None:
+    def counted() -> bool:
+        live = ask(stack, "/salesflow/api/live")
+        assert live["error"] is None
+        return bool(live["data"]["latest"])
+
+    assert until(counted, 60)
+
+
 def test_a_second_demo_is_refused_in_a_sentence(stack: Stack) -> None:
     done = stack.run("make", "demo-docker")
     assert done.returncode != 0

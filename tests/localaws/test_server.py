@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.server import LocalAws
+
+USES_THE_SDK = """
+import boto3
+def handler(event, context):
+    return [b["Name"] for b in boto3.client("s3").list_buckets()["Buckets"]]
+"""
 
 
 @contextmanager
@@ -30,17 +40,21 @@ def served(*arguments: str) -> Iterator[str]:
             assert process.wait(timeout=30) == 0
 
 
+def client(service: str, url: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+
+
 @pytest.mark.behaviour("server", "State survives a restart when a data directory is given")
 def test_state_survives_a_restart_when_a_data_directory_is_given(tmp_path: Path) -> None:
     for attempt in (1, 2):
         with served("--data-dir", str(tmp_path)) as url:
-            s3 = boto3.client(
-                "s3",
-                endpoint_url=url,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                region_name="us-east-1",
-            )
+            s3 = client("s3", url)
             if attempt == 1:
                 s3.create_bucket(Bucket="kept-bucket")
                 s3.put_object(Bucket="kept-bucket", Key="a", Body=b"1")
@@ -69,6 +83,24 @@ def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it() -> No
 @pytest.mark.behaviour("server", "It listens on loopback")
 def test_it_listens_on_loopback_only(local_aws: LocalAws) -> None:
     assert local_aws.aws.endpoint_url.startswith("http://127.0.0.1:")
+
+
+def test_functions_reach_it_where_it_listens() -> None:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", USES_THE_SDK)
+    with served("--host", "127.0.0.2") as url:
+        client("s3", url).create_bucket(Bucket="lake")
+        functions = client("lambda", url)
+        functions.create_function(
+            FunctionName="lists",
+            Runtime="python3.13",
+            Handler="handler.handler",
+            Role="arn:aws:iam::000000000000:role/lists",
+            Code={"ZipFile": package.getvalue()},
+        )
+        answer = functions.invoke(FunctionName="lists")
+        assert json.load(answer["Payload"]) == ["lake"]
 
 
 @pytest.mark.behaviour(
