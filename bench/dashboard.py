@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -26,7 +27,7 @@ from bench.servers import STAGE, airflow_api_server, deploy, local_aws
 from salesflow.dashboard.lake import read_lake
 from salesflow.dashboard.live import read_live
 from salesflow.dashboard.pipeline import read_pipeline
-from salesflow.deployment import deployment_prefix
+from salesflow.deployment import Connect, deployment_prefix
 from salesflow.generator import history, live
 from salesflow.writer import TableWriter, connect
 
@@ -203,7 +204,7 @@ def _dollars_per_hour(outputs: dict[str, str]) -> dict[str, float]:
     """By kind: the counted requests and read units of one reading, at AWS's prices."""
     prefix = deployment_prefix(STAGE)
     now = datetime.now(UTC)
-    readings = {
+    readings: dict[str, Callable[[Connect], Any]] = {
         "live": lambda connect: read_live(connect, outputs, now),
         "pipeline": lambda connect: read_pipeline(connect, outputs, now, prefix),
         "lake": lambda connect: read_lake(connect, outputs, now),

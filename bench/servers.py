@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 import httpx
 
-from salesflow.demo.processes import Server
+from salesflow.demo.processes import Server, wait_for
 from salesflow.deployment import (
     STACKS,
     deployment_prefix,
@@ -125,7 +125,7 @@ def airflow_api_server(home: Path, settings: Mapping[str, str]) -> Iterator[ApiS
     options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     server = Server.start("Airflow", command + options, home / "api-server.log", environment)
     try:
-        server.wait_for(f"{url}/api/v2/monitor/health")
+        wait_for(f"{url}/api/v2/monitor/health", [server])
         login = httpx.post(
             f"{url}/auth/token", json={"username": "admin", "password": password}, timeout=30
         )
