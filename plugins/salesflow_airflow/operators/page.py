@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -129,11 +130,11 @@ class WritePageOperator(BaseOperator):
     def _write(
         self, context: Context, results: Sequence[Mapping[str, Any]], has_projection: bool
     ) -> str:
-        s3 = connect("s3", self.aws_conn_id)
+        s3 = self._s3
 
         def query(name: str) -> bytes:
             answer = ask(
-                connect("athena", self.aws_conn_id),
+                self._athena,
                 str(self.render_template(f"sql/page/{name}.sql", context)),
                 database=self.database,
                 workgroup=self.workgroup,
@@ -162,6 +163,14 @@ class WritePageOperator(BaseOperator):
             self.log.warning("%s is written without %s", self.day, ", ".join(page.failed))
         return store_page(s3, self.bucket, page, self.currency)
 
+    @cached_property
+    def _athena(self) -> Any:
+        return connect("athena", self.aws_conn_id)
+
+    @cached_property
+    def _s3(self) -> Any:
+        return connect("s3", self.aws_conn_id)
+
     def _has_projection(self) -> bool:
         glue = connect("glue", self.aws_conn_id)
         try:
@@ -172,7 +181,7 @@ class WritePageOperator(BaseOperator):
 
     def address(self, key: str) -> str:
         """Where a browser finds the page: S3 gives objects to nobody, so on AWS the console."""
-        meta = connect("s3", self.aws_conn_id).meta
+        meta = self._s3.meta
         if not (urlsplit(meta.endpoint_url).hostname or "").endswith(
             (".amazonaws.com", ".amazonaws.com.cn")
         ):

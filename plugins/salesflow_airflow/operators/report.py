@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
@@ -95,17 +96,16 @@ class ReportOperator(BaseOperator):
     @property
     def has_changelog(self) -> bool:
         """Whether a crawl has made the table of changes yet."""
-        glue = connect("glue", self.aws_conn_id)
         try:
-            glue.get_table(DatabaseName=self.database, Name=CHANGELOG_TABLE)
-        except glue.exceptions.EntityNotFoundException:
+            self._glue.get_table(DatabaseName=self.database, Name=CHANGELOG_TABLE)
+        except self._glue.exceptions.EntityNotFoundException:
             return False
         return True
 
     def _store(self, context: Context, day: str, version: str) -> dict[str, Any]:
         ti = context["ti"]
         answer = ask(
-            connect("athena", self.aws_conn_id),
+            self._athena,
             self._sql(context, day),
             database=self.database,
             workgroup=self.workgroup,
@@ -113,16 +113,15 @@ class ReportOperator(BaseOperator):
                 ti.dag_id, ti.run_id, self.report, ti.try_number, ti.max_tries, day
             ),
         )
-        s3 = connect("s3", self.aws_conn_id)
         bucket, _, key = answer.output.removeprefix("s3://").partition("/")
         result = Result(
-            csv=s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
+            csv=self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
             columns=answer.column_info,
             query_id=answer.query_id,
             scanned_bytes=answer.scanned_bytes,
         )
         manifest, new = store_report(
-            s3,
+            self._s3,
             self.bucket,
             self.report,
             day,
@@ -158,6 +157,19 @@ class ReportOperator(BaseOperator):
             "version": manifest.version,
             "restated": asdict(manifest.restated) if ours and manifest.restated else None,
         }
+
+    # Made once, not for each day: a client takes longer than most of what it is asked.
+    @cached_property
+    def _athena(self) -> Any:
+        return connect("athena", self.aws_conn_id)
+
+    @cached_property
+    def _glue(self) -> Any:
+        return connect("glue", self.aws_conn_id)
+
+    @cached_property
+    def _s3(self) -> Any:
+        return connect("s3", self.aws_conn_id)
 
     def _sql(self, context: Context, day: str) -> str:
         """The query for a day, as Jinja renders it."""
