@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+_SHORTEST: Final = 0.05
+"""Seconds until the second look. What is quick to come isn't kept waiting for an interval."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait (``timeout``) and how often to look (``interval``), in seconds."""
+    """How long to wait (``timeout``) and how often to look (``interval``), in seconds.
+
+    At first it looks more often: after a quarter of the time that it has waited.
+    """
 
     timeout: float = 1800.0
     interval: float = 5.0
@@ -25,9 +31,10 @@ class Patience:
         Raises:
             TimeoutError: names what was waited for.
         """
-        deadline = self.clock() + self.timeout
+        begin = self.clock()
         while (seen := look()) is None:
-            if self.clock() >= deadline:
+            waited = self.clock() - begin
+            if waited >= self.timeout:
                 raise TimeoutError(f"waited {self.timeout:g} s for {for_what}, in vain")
-            self.sleep(self.interval)
+            self.sleep(min(self.interval, max(_SHORTEST, waited / 4)))
         return seen
