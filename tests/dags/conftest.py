@@ -23,9 +23,14 @@ def dag_bag() -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What isn't there at the first look is left to the trigger, and that begins at once."""
+    """What isn't there at the first look is left to the trigger, and that begins at once.
+
+    Statements are looked at as often as a local AWS can answer them.
+    """
+    from salesflow_airflow.operators import athena
     from salesflow_airflow.triggers import polling
 
+    monkeypatch.setattr(athena, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(polling, "INLINE_SECONDS", 0.0)
     monkeypatch.setattr(polling, "SETTLING_SECONDS", 0.0)
 

@@ -103,6 +103,15 @@ def test_a_changed_statement_is_not_answered_with_the_old_query(submit: Any) -> 
     assert statement("SELECT 2").execute(task_instance(2)) == "q-2"
 
 
+def test_a_statement_is_waited_for_as_long_as_athena_lets_it_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(athena, "POLL_SECONDS", 0.5)
+    operator = statement()
+    assert operator.max_polling_attempts is not None
+    assert operator.max_polling_attempts * operator.sleep_time == 30 * 60
+
+
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Stubber]]:
     """Stubbed clients of Athena, S3 and Firehose, which the operators get."""

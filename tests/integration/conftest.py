@@ -48,4 +48,6 @@ def pipeline(turning_aws: str, airflow_database: None) -> Iterator[Pipeline]:
             patch.delenv(name, raising=False)
         for name, value in environment.items():
             patch.setenv(name, value)
+        # A local AWS answers most statements at once.
+        patch.setattr("salesflow_airflow.operators.athena.POLL_SECONDS", 0.05)
         yield Pipeline(turning_aws)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
@@ -16,6 +16,15 @@ from salesflow.quarantine import failures_between
 from salesflow.reports import request_token
 from salesflow_airflow.deployment import connect
 
+POLL_SECONDS = 0.5
+"""How often to look at a statement: most take about a second; the provider would wait for 30."""
+
+LONGEST_SECONDS: Final = 1800
+"""Athena's own limit for a query; the provider would give up after 120 looks.
+
+https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+"""
+
 
 class AthenaStatementOperator(AthenaOperator):
     """Runs a statement, once per task instance.
@@ -26,9 +35,9 @@ class AthenaStatementOperator(AthenaOperator):
     `max_tries`), the statement and the number of failed queries before it.
     """
 
-    def __init__(self, *, sleep_time: float = 0.5, **kwargs: Any) -> None:
-        # Athena takes about a second for most of our statements; the provider would wait for 30.
-        super().__init__(sleep_time=sleep_time, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, **kwargs: Any) -> None:
+        looks = int(LONGEST_SECONDS / POLL_SECONDS)
+        super().__init__(sleep_time=POLL_SECONDS, max_polling_attempts=looks, **kwargs)  # type: ignore[arg-type]
 
     def execute(self, context: Context) -> Any:
         """Submit the statement or adopt the query that is there, and wait for it."""
