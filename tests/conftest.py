@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from localaws.server import LocalAws
+
+# Each session of botocore has a loader of its own, which parses a megabyte of JSON for its first
+# client. A task makes a few sessions; a test process makes thousands.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 
 @pytest.fixture(scope="session")
