@@ -16,7 +16,6 @@ from changelog_lake import DAY, NOON, ChangelogLake, change
 from localaws.server import LocalAws
 from salesflow.quality import Outcome
 from salesflow_airflow.bronze import check_columns
-from salesflow_airflow.operators import checks
 from salesflow_airflow.operators.athena import AthenaStatementOperator
 from salesflow_airflow.operators.checks import (
     CheckQuarantineOperator,
@@ -33,7 +32,6 @@ def lake(aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch) -> ChangelogLak
     """A changelog with one good row, and a PyAthena that turns the local AWS as it waits."""
     turning = partial(pyathena.connect, on_poll=lambda _: aws_default.step())
     monkeypatch.setattr(pyathena, "connect", turning)
-    monkeypatch.setattr(checks, "_POLL_SECONDS", 0)
     lake = ChangelogLake(aws_default)
     for statement in ("gate/create_rows_set_aside", "quarantine/quarantined_records"):
         lake.run(statement)

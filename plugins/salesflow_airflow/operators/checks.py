@@ -28,12 +28,11 @@ from salesflow.quality import (
     volume_outcome,
 )
 from salesflow_airflow.deployment import connect
+from salesflow_airflow.operators import athena
 from salesflow_airflow.operators.athena import AthenaStatementOperator
 
 Outcomes = list[dict[str, Any]]
 """Instances of `Outcome`, as tasks hand them on."""
-
-_POLL_SECONDS = 0.5
 
 
 class WorkgroupHook(AthenaSQLHook):
@@ -58,7 +57,7 @@ class WorkgroupHook(AthenaSQLHook):
             endpoint_url=self.conn.get_service_endpoint_url("athena"),
             schema_name=self.database,
             work_group=self.workgroup,
-            poll_interval=_POLL_SECONDS,
+            poll_interval=athena.POLL_SECONDS,
         )
 
     def get_first(self, sql: Any, parameters: Any = None) -> Any:
