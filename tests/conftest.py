@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import botocore.loaders
 import botocore.session
@@ -15,6 +16,17 @@ from localaws.server import LocalAws
 # Each session of botocore has a loader of its own, which parses a megabyte of JSON for its first
 # client. A task makes a few sessions; a test process makes thousands.
 botocore.session.create_loader = cache(botocore.loaders.create_loader)
+
+
+LONGEST = ("integration", "browser", "localaws/test_survives_a_kill.py")
+"""Where the longest files are, which mostly wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first: one that begins last is waited for by all workers."""
+    here = Path(__file__).parent
+    longest = [here / name for name in LONGEST]
+    items.sort(key=lambda item: not {item.path, item.path.parent} & {*longest})
 
 
 @pytest.fixture(scope="session")
