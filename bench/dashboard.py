@@ -34,6 +34,9 @@ from salesflow.writer import TableWriter, connect
 VIEWERS = 50
 WATCH_SECONDS = 60.0
 ASK_SECONDS = 5.0
+SHORTEST_STREAM = 590.0
+"""The server ends a stream after ten minutes, so that whoever follows it is still logged in."""
+
 ARRIVAL_SECONDS = 60
 HISTORY_ORDERS = 2000
 HISTORY_DAYS = 8
@@ -292,11 +295,15 @@ async def _watch(url: str, headers: dict[str, str], seconds: float, memory: Any)
 
 
 async def _follow(client: httpx.AsyncClient, url: str, watched: _Watched) -> None:
-    async with client.stream("GET", f"{url}/api/events") as answer:
-        answer.raise_for_status()
-        async for chunk in answer.aiter_bytes():
-            watched.events += chunk.count(b"event: live")
-    raise RuntimeError("a stream ended")
+    """As a browser does: when the server has ended a stream, which it does now and then, anew."""
+    while True:
+        begin = time.monotonic()
+        async with client.stream("GET", f"{url}/api/events") as answer:
+            answer.raise_for_status()
+            async for chunk in answer.aiter_bytes():
+                watched.events += chunk.count(b"event: live")
+        if time.monotonic() - begin < SHORTEST_STREAM:
+            raise RuntimeError("a stream ended early")
 
 
 async def _ask(client: httpx.AsyncClient, url: str, watched: _Watched, number: int) -> None:
