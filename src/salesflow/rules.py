@@ -27,13 +27,15 @@ LAST_SECOND: Final = 253_402_300_799
 """The end of the year 9999. A time in milliseconds, which some serialisers write, is beyond it."""
 
 ORDER_TIME: Final = (
-    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "(19|[2-8][0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     "(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
     "(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))?)?"
 )
 """A readable `order_ts`: the part of ISO 8601 that Athena and Python read alike.
 
-Without a zone it is UTC. Two texts of this form are in the order of their times if both end in Z.
+Its year is 1900 to 8999: in every zone it is a time that each of both can hold, and on which their
+calendars agree. Without a zone it is UTC. Two texts of this form are in the order of their times if
+both end in Z.
 """
 
 _readable: Final = re.compile(ORDER_TIME).fullmatch

@@ -187,7 +187,11 @@ def test_a_missing_connection_is_told(
 def test_outputs_and_clients_are_read_once_for_many_reads(
     aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from salesflow_airflow.dashboard.deployments import KEPT_SECONDS, Deployment
+    from salesflow_airflow.dashboard.deployments import (
+        KEPT_AFTER_FAILURE_SECONDS,
+        KEPT_SECONDS,
+        Deployment,
+    )
     from salesflow_airflow.deployment import connect
 
     for stack in ("storage", "streaming", "analytics"):
@@ -224,6 +228,16 @@ def test_outputs_and_clients_are_read_once_for_many_reads(
     seconds = KEPT_SECONDS + 1
     read(0)
     assert described.met == 6
+    assert sorted(made) == ["cloudformation", "sqs"]
+
+    def failing(*_: Any) -> dict[str, Any]:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        deployment.read(failing, None)  # type: ignore[arg-type]
+    seconds += KEPT_AFTER_FAILURE_SECONDS + 1
+    read(0)
+    assert sorted(made) == ["cloudformation", "cloudformation", "sqs", "sqs"]
 
 
 def test_airflow_processes_that_serve_nothing_import_nothing_for_the_dashboard() -> None:

@@ -140,6 +140,9 @@ def test_an_order_whose_time_is_changed_moves_to_its_new_day(lake: ChangelogLake
         ("2026-02-30T10:00:00Z", None),
         ("yesterday", None),
         ("20260304T100000Z", None),
+        ("0000-02-03T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
     ],
 )
 def test_times_are_utc_to_the_microsecond_or_none(

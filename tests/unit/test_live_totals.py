@@ -205,7 +205,7 @@ def test_an_order_counts_in_utc(table: Table) -> None:
     assert "2026-02-28T23:30" in table.of(MINUTES)
 
 
-@pytest.mark.parametrize("order_ts", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize("order_ts", ["1900-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"])
 def test_an_order_of_long_ago_touches_no_total(table: Table, order_ts: str) -> None:
     table.count(change(order_ts=order_ts))
     assert table.of(MINUTES) == {"2026-03-01T13:45": {"inserted": 1}}

@@ -21,9 +21,13 @@ from salesflow_airflow.dashboard.feed import Feed, Kind
 from salesflow_airflow.deployment import connect
 
 KEPT_SECONDS: Final = 300.0
-"""After so long clients and outputs are made anew: the connection or the stacks may differ."""
+"""After so long the outputs are read anew: the stacks may differ."""
 
 KEPT_AFTER_FAILURE_SECONDS: Final = 10.0
+"""After so long the clients are made anew, too, if they failed: the connection may differ.
+
+As long as they serve they stay: to make them takes a second of a core, and memory.
+"""
 
 MOST_FEEDS: Final = 8
 """So many feeds are kept; beyond that, those that nobody follows are forgotten."""
@@ -66,11 +70,14 @@ class Deployment:
         Raises:
             NotDeployed: the stacks aren't there.
         """
-        clients, outputs = self._open()
         failed = True
         try:
+            clients, outputs = self._open()
             data = reader(clients, outputs, now)
             failed = False
+        except NotDeployed:
+            failed = False
+            raise
         finally:
             self._failed = failed
         return data
@@ -79,8 +86,9 @@ class Deployment:
         with self._lock:
             kept = KEPT_AFTER_FAILURE_SECONDS if self._failed else KEPT_SECONDS
             if self._stopwatch() - self._made > kept:
-                self._made = self._stopwatch()
-                self._clients, self._outputs = _Clients(self._connect), {}
+                self._made, self._outputs = self._stopwatch(), {}
+                if self._failed:
+                    self._clients = _Clients(self._connect)
             if not self._outputs:
                 cloudformation = self._clients("cloudformation")
                 try:
