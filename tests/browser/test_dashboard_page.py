@@ -345,3 +345,18 @@ def test_long_silence_is_told_where_orders_are_usual(
     page.locator("#verdict-word", has_text="Sales are quiet").wait_for(timeout=SOON)
     sentence = page.locator("#sales-sentence").inner_text()
     assert "60 an hour are usual" in sentence
+
+
+def test_amounts_beyond_all_comparison_fit_a_phone(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    live = example("live", datetime.now(UTC))
+    live["data"]["so_far"]["today"]["revenue"] = "270549120881889749999999999.99"
+    live["data"]["latest"][0] |= {"quantity": 2147483647, "price": "99999999999999.9999"}
+    page_server.tell("live", live)
+    page = open_page(viewport={"width": 360, "height": 740}).page
+    page.goto(page_server.url)
+    page.locator("#latest li").first.wait_for(timeout=SOON)
+    assert "> +10,000\u202f%" in page.locator("#revenue-against").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.eval_on_selector_all(".card", TOO_WIDE) == []

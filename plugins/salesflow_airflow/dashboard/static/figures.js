@@ -2,6 +2,7 @@
 // ratios and pixels are floats.
 
 const NONE = "–";
+const MOST_PERCENT = 10_000;
 const DIGITS = 8;
 const UNIT = 10n ** BigInt(DIGITS);
 
@@ -13,6 +14,9 @@ const wholeMoney = new Intl.NumberFormat("en-US", {
 });
 const shortMoney = new Intl.NumberFormat("en-US", {
   style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 1,
+});
+const hugeMoney = new Intl.NumberFormat("en-US", {
+  style: "currency", currency: "USD", notation: "scientific", maximumFractionDigits: 1,
 });
 const clock = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
 const ofDay = clock({ hour: "2-digit", minute: "2-digit" });
@@ -53,10 +57,10 @@ export const size = (text) => Number(parsed(text)) / Number(UNIT);
 export const money = (text) => (text === null ? NONE : exactMoney.format(text));
 /** As long as a tile or a row bears; what is more is told in thousands of millions. */
 export const fitMoney = (text, full = money) =>
-  (text === null || Math.abs(size(text)) < 1e9 ? full(text) : shortMoney.format(text));
+  (text === null || Math.abs(size(text)) < 1e9 ? full(text) : tickMoney(size(text)));
 export const roundMoney = (text) => (text === null ? NONE : wholeMoney.format(text));
 /** $12.4K, for the ticks of an axis. */
-export const tickMoney = (value) => shortMoney.format(value);
+export const tickMoney = (value) => (Math.abs(value) < 1e15 ? shortMoney : hugeMoney).format(value);
 export const count = (value) => (value === null || value === undefined ? NONE : whole.format(value));
 export const rate = (value) => (value < 10 ? fine : whole).format(value);
 
@@ -69,9 +73,10 @@ export function change(now, before) {
   return (now / before - 1) * 100;
 }
 
-/** +12.8 %, −3 %, ±0 %: signed, with a true minus. */
+/** +12.8 %, −3 %, ±0 %: signed, with a true minus; what is beyond all comparison isn't spelt out. */
 export function percent(value) {
   if (value === null) return NONE;
+  if (value >= MOST_PERCENT) return `> +${whole.format(MOST_PERCENT)}\u202f%`;
   const rounded = Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value);
   const mark = rounded > 0 ? "+" : rounded < 0 ? "−" : "±";
   return `${mark}${fine.format(Math.abs(rounded))}\u202f%`;
