@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesflow.questions.guard import MAX_BYTES, Refused, question
+from salesflow.questions.guard import MAX_BYTES, MAX_NESTING, Refused, question
 
 READING = [
     "SELECT 1",
@@ -83,7 +85,8 @@ REFUSED = {
     "EXPLAIN ANALYZE DELETE FROM orders": ("DELETE", 1, 17),
     "EXPLAIN ANALYZE\nINSERT INTO orders SELECT 1": ("INSERT INTO", 2, 1),
     "EXPLAIN (FORMAT JSON) CREATE TABLE x AS SELECT 1": ("CREATE TABLE AS", 1, 23),
-    "EXPLAIN EXPLAIN ANALYZE UNLOAD (SELECT 1) TO 's3://a/'": ("UNLOAD", 1, 25),
+    "EXPLAIN EXPLAIN ANALYZE UNLOAD (SELECT 1) TO 's3://a/'": ("not another EXPLAIN", 1, 9),
+    "EXPLAIN " * 1000 + "SELECT 1": ("not another EXPLAIN", 1, 9),
     "WITH a AS (DELETE FROM orders RETURNING *) SELECT * FROM a": ("DELETE", 1, 1),
     "WITH a AS (SELECT 1) INSERT INTO orders SELECT * FROM a": ("INSERT", 1, 1),
     "SELECT * INTO x FROM orders": ("SELECT INTO", 1, 1),
@@ -102,9 +105,15 @@ REFUSED = {
     "SELEC 1": ("not with SELEC", 1, 1),
     '"SELECT" 1': ('not with "SELECT"', 1, 1),
     "SELECT\n 'a": ("a quotation mark isn't closed", 2, 2),
+    "SELECT 'it''s' || 'a": ("a quotation mark isn't closed", 1, 19),
+    "SELECT '/*'\n /* '": ("a comment isn't closed", 2, 2),
+    "SELECT X'zz'": ("can't be read", 1, 1),
+    "TABLE": ("no complete query", 1, 1),
+    "EXPLAIN (SELECT 1) DELETE": ("no complete query", 1, 9),
     "SELECT '\ud800'": ("isn't text", 1, 1),
-    "SELECT " + "(" * 5000 + "1" + ")" * 5000: ("nested too deeply", 1, 1),
-    "SELECT '" + "a" * MAX_BYTES + "'": ("262,144", 1, 1),
+    "SELECT " + "(" * 5000 + "1" + ")" * 5000: ("nested too deeply", 1, 8 + MAX_NESTING),
+    "SELECT " + "NOT " * 5000 + "a": ("nested too deeply", 1, 1),
+    "SELECT '" + "a" * MAX_BYTES + "'": ("32,768", 1, 1),
 }
 
 
@@ -120,6 +129,40 @@ def test_what_does_not_read_is_refused_by_its_name_and_place(number: int) -> Non
         question(sql)
     assert named in str(refused.value)
     assert (refused.value.line, refused.value.column) == (line, column)
+
+
+#: What sqlglot reads again and again, or the guard did, as long as a question may be.
+SLOW = {
+    "types": "SELECT " + "ROW(" * 20 + "1" + ")" * 20,
+    "arrays": "SELECT " + "ARRAY[" * 20 + "1" + "]" * 20,
+    "both": "SELECT " + "ROW(ARRAY[" * 15 + "1" + "])" * 15,
+    "many": "SELECT " + ", ".join(["DATE(" * 6 + "x" + ")" * 6] * 1500),
+    "subscripts": "SELECT " + ", ".join(["ROW[" * 6 + "1" + "]" * 6] * 800),
+    "quote": "a " * 16_000 + "'",
+    "table": "SELECT " + "TABLE(" * 5_000,
+    "long": "a " * 131_000 + "'",
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_no_text_keeps_the_guard_busy(name: str) -> None:
+    began = time.process_time()
+    with pytest.raises(Refused):
+        question(SLOW[name])
+    assert time.process_time() - began < 3
+
+
+def test_what_analysts_nest_is_no_trouble() -> None:
+    row = "CAST(ROW(1, ROW(2, MAP(ARRAY['a'], ARRAY[DATE('2026-01-01')]))) AS ROW(a int, b json))"
+    wide = ", ".join(
+        f"max(CASE WHEN a = {n} THEN CAST(b AS decimal(18, 4)) END)" for n in range(400)
+    )
+    deep = "(" * 20 + f"SELECT {row}, {wide} FROM t" + ")" * 20
+    assert question(deep) == deep
+
+
+def test_an_editors_byte_order_mark_is_no_part_of_a_question() -> None:
+    assert question("\ufeffSELECT 1") == " SELECT 1"
 
 
 def test_a_comment_is_not_sent_and_moves_nothing() -> None:

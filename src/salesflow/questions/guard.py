@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -19,10 +20,21 @@ from sqlglot import exp
 from sqlglot.dialects.hive import Hive
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError, TokenError
+from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-MAX_BYTES: Final = 262_144
-"""Of a statement (the Athena user guide, "Service Quotas": query string length)."""
+MAX_BYTES: Final = 32_768
+"""Of a question. Athena takes 262,144 (its user guide, "Service Quotas": query string length)."""
+
+MAX_NESTING: Final = 32
+"""Brackets within one another; the deepest of the project's own statements has six."""
+
+MAX_STEPS: Final = 30_000
+"""Tokens that sqlglot may pass while it reads a question: a second's worth at most.
+
+It passes most of them once or twice. What may be a type or a function, such as ROW and ARRAY, it
+tries as both, so that each level of them doubles the steps.
+"""
 
 _QUERIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 _HIVE: Final = frozenset({"SHOW", "DESCRIBE", "DESC"})
@@ -31,6 +43,10 @@ _OBJECTS: Final = frozenset(
     {"TABLE", "VIEW", "DATABASE", "SCHEMA", "FUNCTION", "MATERIALIZED", "PREPARE", "CATALOG"}
 )
 _FILLERS: Final = frozenset({"EXTERNAL", "OR", "REPLACE", "PROTECTED", "MULTI", "DIALECT"})
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_OPENING: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_AFTER_NAME: Final = frozenset({TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA})
 _WRITES: Final = (exp.DML, exp.DDL, exp.Into, exp.Command, exp.Drop, exp.Alter, exp.TruncateTable)
 _BEGIN: Final = "begin with SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE or EXPLAIN"
 
@@ -57,6 +73,26 @@ def _single_words(keywords: dict[str, TokenType]) -> dict[str, TokenType]:
     return {word: kind for word, kind in keywords.items() if " " not in word}
 
 
+class _TooManySteps(Exception):
+    """sqlglot goes back and forth too often."""
+
+
+class _TrinoParser(TrinoParser):
+    """Gives up after `MAX_STEPS`: each attempt goes through this method, and so does each retreat.
+
+    Raises:
+        _TooManySteps: there was no end to it.
+    """
+
+    _steps = 0
+
+    def _advance(self, times: int = 1) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise _TooManySteps
+        super()._advance(times)
+
+
 class _TrinoTokenizer(Trino.Tokenizer):
     COMMANDS: ClassVar[set[TokenType]] = set()
     KEYWORDS: ClassVar[dict[str, TokenType]] = _single_words(Trino.Tokenizer.KEYWORDS)
@@ -78,7 +114,9 @@ def question(text: str) -> str:
     except UnicodeEncodeError as error:
         raise Refused("the question has half of a character, which isn't text") from error
     if size > MAX_BYTES:
-        raise Refused(f"the question has {size:,} bytes, and Athena takes {MAX_BYTES:,}")
+        raise Refused(f"the question has {size:,} bytes, and may have {MAX_BYTES:,}")
+    if text.startswith(_BYTE_ORDER_MARK):
+        text = text.replace(_BYTE_ORDER_MARK, " ", 1)
     tokens = _tokens(text)
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
@@ -93,23 +131,25 @@ def question(text: str) -> str:
 
 
 def _check(sent: str, tokens: Sequence[Token]) -> None:
-    """Hold a statement, which may be what another one explains, to its first word."""
-    if not tokens:
-        raise Refused("EXPLAIN needs a statement to explain")
+    """Hold a statement, or the one that it explains, to its first word."""
+    if _word(tokens[0]) == "EXPLAIN":
+        tokens = tokens[_explained(tokens) :]
+        if not tokens:
+            raise Refused("EXPLAIN needs a statement to explain")
+        if _word(tokens[0]) == "EXPLAIN":
+            raise _refused(sent, tokens[0], "EXPLAIN explains a query, not another EXPLAIN")
     word = _word(tokens[0])
-    if word == "EXPLAIN":
-        return _check(sent, tokens[_explained(tokens) :])
     if word in _HIVE:
-        return None
+        return
     if word not in _QUERIES:
         kind = _kind(tokens)
         if kind is None:
             found = sent[tokens[0].start : tokens[0].end + 1]
             raise _refused(sent, tokens[0], f"questions {_BEGIN}, not with {found}")
         raise _refused(sent, tokens[0], f"{kind} isn't allowed: questions only read, and {_BEGIN}")
+    _check_nesting(sent, tokens)
     _check_table_functions(sent, tokens)
     _check_tree(sent, tokens)
-    return None
 
 
 def _tokens(text: str) -> list[Token]:
@@ -130,18 +170,22 @@ def _tokens(text: str) -> list[Token]:
     return tokens
 
 
+_CLOSED_OR_OPEN: Final = re.compile(
+    r"""
+    '(?:[^']|'')*+' | "(?:[^"]|"")*+" | `[^`]*+` | --[^\r\n]* | /\*.*?\*/ | (?P<open>['"`]|/\*)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+
 def _unclosed(text: str) -> Refused:
-    """What doesn't end: sqlglot names no place for it, so it is looked for from the beginning."""
-    low, high = 0, len(text)
-    while low < high:  # the shortest beginning that can't be read ends in the quote that opens
-        middle = (low + high) // 2
-        try:
-            _TrinoTokenizer(dialect=Trino()).tokenize(text[: middle + 1])
-            low = middle + 1
-        except TokenError:
-            high = middle
-    line, column = place(text, min(low, len(text) - 1))
-    return Refused("a quotation mark isn't closed", line=line, column=column)
+    """What doesn't end, and where it begins: sqlglot names no place for it."""
+    for found in _CLOSED_OR_OPEN.finditer(text):
+        if found["open"]:
+            line, column = place(text, found.start())
+            what = "a comment" if found["open"] == "/*" else "a quotation mark"
+            return Refused(f"{what} isn't closed", line=line, column=column)
+    return Refused("the question can't be read: its quotation marks or comments don't fit")
 
 
 def _word(token: Token) -> str:
@@ -198,6 +242,19 @@ _PAIRS: Final = frozenset(
 )
 
 
+def _check_nesting(sent: str, tokens: Sequence[Token]) -> None:
+    """Nobody writes, and sqlglot can't read, brackets within brackets without end."""
+    depth = 0
+    for token in tokens:
+        if token.token_type in _OPENING:
+            depth += 1
+        elif token.token_type in _CLOSING:
+            depth -= 1
+        if depth > MAX_NESTING:
+            said = f"the question is nested too deeply: brackets may have {MAX_NESTING} levels"
+            raise _refused(sent, token, said)
+
+
 def _check_table_functions(sent: str, tokens: Sequence[Token]) -> None:
     """A function of a catalogue, such as TABLE(system.query(…)), hands text on to a database.
 
@@ -206,12 +263,10 @@ def _check_table_functions(sent: str, tokens: Sequence[Token]) -> None:
     for position in range(len(tokens) - 1):
         if [_word(token) for token in tokens[position : position + 2]] != ["TABLE", "("]:
             continue
-        name = []
-        for token in tokens[position + 2 :]:
-            if token.token_type in (TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA):
-                break
-            name.append(token)
-        called = position + 2 + len(name)
+        called = position + 2
+        while called < len(tokens) and tokens[called].token_type not in _AFTER_NAME:
+            called += 1
+        name = tokens[position + 2 : called]
         if (
             any(token.token_type == TokenType.DOT for token in name)
             and called < len(tokens)
@@ -228,10 +283,16 @@ def _check_table_functions(sent: str, tokens: Sequence[Token]) -> None:
 
 def _check_tree(sent: str, tokens: Sequence[Token]) -> None:
     """Search what sqlglot makes of a query for anything that writes."""
+    dialect = Trino()
+    dialect.INDEX_OFFSET = 0  # as they are written: shifting nested ones takes seconds
     try:
-        trees = Trino().parser().parse(list(tokens), sent)
+        trees = _TrinoParser(dialect=dialect).parse(list(tokens), sent)
     except SqlglotError:
         return  # Athena says what is wrong with it
+    except _TooManySteps as error:
+        raise Refused(
+            "the question takes too long to check: nest ROW, ARRAY, MAP and types less deeply"
+        ) from error
     except RecursionError as error:
         raise Refused("the question is nested too deeply") from error
     for tree in trees:
@@ -242,7 +303,7 @@ def _check_tree(sent: str, tokens: Sequence[Token]) -> None:
                 what = "SELECT INTO" if isinstance(node, exp.Into) else node.key.upper()
                 raise _refused(sent, tokens[0], f"{what} isn't allowed: questions only read")
         if not isinstance(tree, exp.Query | exp.Values):
-            raise _refused(sent, tokens[0], f"{tree.key.upper()} isn't allowed: questions {_BEGIN}")
+            raise _refused(sent, tokens[0], "this is no complete query, such as SELECT 1")
 
 
 def _without_comments(text: str, tokens: Sequence[Token]) -> str:
