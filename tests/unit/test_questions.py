@@ -163,7 +163,11 @@ def test_a_file_has_all_rows_and_tells_null_from_nothing() -> None:
     assert text.splitlines()[-2:] == [',"3",', '"","4","2"']
 
 
-@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1"])
+FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "\na", " =1", "\u00a0 @a"]
+FULL_WIDTH = ["\uff1d1", "\uff0b1", "\uff0d1", "\uff20a", "\u3000\uff1d1"]
+
+
+@pytest.mark.parametrize("value", FORMULAS + FULL_WIDTH)
 def test_a_text_that_a_spreadsheet_would_run_is_not_run(value: str) -> None:
     [_, line] = csv_lines([("a", "varchar"), ("b", "integer")], [(value, "-1")])
     assert line == f'"\'{value}","-1"\r\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -10,8 +11,8 @@ from salesflow.queries import Row
 _NUMBERS: Final = frozenset(
     {"tinyint", "smallint", "integer", "bigint", "float", "real", "double", "decimal"}
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets take what begins so for a formula (OWASP, "CSV Injection")."""
+_FORMULA: Final = re.compile(r"[\t\r\n]|[\s\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""Spreadsheets take what begins so for a formula (OWASP, "CSV Injection"); some skip blanks."""
 
 
 def csv_lines(columns: Sequence[tuple[str, str]], rows: Iterable[Row]) -> Iterator[str]:
@@ -36,6 +37,6 @@ def _line(values: Iterable[str]) -> str:
 def _value(value: str | None, text: bool) -> str:
     if value is None:
         return ""
-    if text and value.startswith(_FORMULA):
+    if text and _FORMULA.match(value):
         value = f"'{value}"
     return '"' + value.replace('"', '""') + '"'
