@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import boto3
 import typer
@@ -19,8 +20,18 @@ from salesflow.cli.context import Deployment, output, speech
 from salesflow.queries import Answer, ask
 from salesflow.questions.asking import workgroup_of
 from salesflow.questions.cost import cost, dollars_text
-from salesflow.questions.guard import question
+from salesflow.questions.guard import Refused, question
 from salesflow.status import hops
+
+_PICTURES: Final = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+    | {0x7F: "\N{SYMBOL FOR DELETE}"}
+    | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
+)
+"""Control character → what shows it. Those of Latin-1, which have no picture, can command too."""
+
+_MAX_HOURS: Final = 455 * 24
+"""CloudWatch keeps counts for 455 days (its user guide, "Metrics retention")."""
 
 _NUMBERS = {"tinyint", "smallint", "integer", "bigint", "float", "double", "decimal"}
 
@@ -67,14 +78,19 @@ def _print_table(answer: Answer) -> int:
     table = Table(header_style="bold")
     for name, kind in answer.columns:
         table.add_column(
-            Text(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
+            _shown(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
         )
     for row in answer.rows:
         table.add_row(
-            *(Text("NULL", style="dim") if value is None else Text(value) for value in row)
+            *(Text("NULL", style="dim") if value is None else _shown(value) for value in row)
         )
     output.print(table)
     return table.row_count
+
+
+def _shown(value: str) -> Text:
+    """A value as a terminal may have it: what would command it is told by Unicode's pictures."""
+    return Text(value.translate(_PICTURES))
 
 
 def _print_csv(answer: Answer) -> int:
@@ -88,8 +104,17 @@ def _print_csv(answer: Answer) -> int:
 
 
 def _print_json(answer: Answer) -> int:
-    """A list of objects. Numbers stay text, as Athena gives them, so that no digit is lost."""
+    """A list of objects. Numbers stay text, as Athena gives them, so that no digit is lost.
+
+    Raises:
+        Refused: columns have the same name, of which an object can have one.
+    """
     names = [name for name, _ in answer.columns]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise Refused(
+                f"{count} columns are called {name}, and JSON can have one: name them with AS"
+            )
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     json.dump(rows, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
@@ -106,7 +131,10 @@ _PRINTERS = {
 def status(
     context: typer.Context,
     hours: Annotated[
-        float, typer.Option(min=0.1, help="How far back the pipe's and the stream's counts go.")
+        float,
+        typer.Option(
+            min=0.1, max=_MAX_HOURS, help="How far back the pipe's and the stream's counts go."
+        ),
     ] = 24,
 ) -> None:
     """Show each hop of the pipeline: records in, out, waiting and failed, and how fresh it is."""
