@@ -33,7 +33,7 @@ from salesflow_airflow.dashboard.deployments import Deployment
 from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
 from salesflow_airflow.deployment import connect
 from salesflow_airflow.questions.about import about_tables
-from salesflow_airflow.questions.told import ToldRoute
+from salesflow_airflow.questions.told import NotAsked, ToldRoute
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -74,14 +74,22 @@ def from_this_page(request: Request) -> None:
     site = request.headers.get("sec-fetch-site")
     if site is None:
         origin = request.headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        foreign = origin is not None and _host(origin) != request.headers.get("host")
     else:
         foreign = site != "same-origin"
     if foreign:
-        raise HTTPException(403, "questions are asked from Airflow's own pages only")
+        raise NotAsked(403, "questions are asked from Airflow's own pages only")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind != "application/json":
-        raise HTTPException(415, "a question is sent as application/json")
+        raise NotAsked(415, "a question is sent as application/json")
+
+
+def _host(origin: str) -> str | None:
+    """The host of an origin, with its port; None if it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 async def asked(request: Request) -> str:

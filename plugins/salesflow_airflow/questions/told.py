@@ -23,6 +23,18 @@ _UNREACHABLE: Final = (BotoCoreError, ClientError, NotDeployed, StackMissing)
 _THROTTLED: Final = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
 
 
+class NotAsked(Exception):
+    """A request that is none of the page's own; the message says why.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class ToldRoute(APIRoute):
     """A route that answers what is foreseen to go wrong with a sentence."""
 
@@ -33,6 +45,8 @@ class ToldRoute(APIRoute):
         async def told(request: Request) -> Response:
             try:
                 return await handle(request)
+            except NotAsked as error:
+                return _answer(error.status, str(error))
             except Refused as error:
                 return _answer(400, str(error), (error.line, error.column))
             except NotUnderstood as error:
