@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from salesflow.demo.figures import Figures, Rows
+from salesflow.demo.processes import AWS_PORT
 
 Watch = Callable[[Mapping[str, str]], None]
 
@@ -91,11 +93,18 @@ def show_end(seconds: Mapping[str, float], airflow_url: str, password: str, once
                 f"Airflow    [bold]{airflow_url}[/]   user admin   password [bold]{password}[/]\n"
                 f"dashboard  [bold]{airflow_url}/plugin/sales[/]\n"
                 f"questions  [bold]{airflow_url}/plugin/ask[/]\n"
-                'a shell    eval "$(.venv/bin/salesflow aws --print-env)" '
+                f'a shell    eval "$(.venv/bin/salesflow {_print_env()})" '
                 "&& .venv/bin/salesflow query 'SELECT …'\n"
                 "[dim]Ctrl-C stops everything.[/]"
             )
         )
+
+
+def _print_env() -> str:
+    """The command that another shell needs, which doesn't know of a port that this one chose."""
+    variable, default = AWS_PORT
+    port = os.environ.get(variable) or str(default)
+    return "aws --print-env" + ("" if port == str(default) else f" --port {port}")
 
 
 def show_error(message: str) -> None:
