@@ -152,6 +152,16 @@ def test_rows_are_sorted_by_a_column_as_numbers(opened: Any) -> None:
         assert shown(opened.page) == [[value] for value in expected]
 
 
+def test_a_column_of_nothing_but_null_is_no_measure(opened: Any) -> None:
+    rows = "FROM (VALUES ('a', 1), ('b', 2)) AS t (name, n)"
+    ask(opened.page, f"SELECT name, n, CAST(NULL AS bigint) AS nothing {rows}")
+    opened.page.locator("#chart .bars .point").first.wait_for(timeout=SOON)
+    assert opened.page.get_by_label("Measure").locator("option:checked").inner_text() == "n"
+    ask(opened.page, f"SELECT name, CAST(NULL AS bigint) AS missing {rows}")
+    opened.page.locator("#rows th", has_text="missing").wait_for(timeout=SOON)
+    assert opened.page.locator("#chart-part").is_hidden()
+
+
 def test_a_running_question_is_cancelled(opened: Any) -> None:
     ask(opened.page, ENDLESS)
     opened.page.locator("#facts", has_text="Running").wait_for(timeout=SOON)

@@ -31,7 +31,7 @@ const distinct = (values) => new Set(values).size === values.length;
 /** What is drawn of an answer unless somebody chooses: null if there is nothing to draw. */
 export function choice(columns, rows) {
   const at = columns.map((column, index) => ({ ...column, index }));
-  const measures = at.filter((column) => isNumber(column) && !isKey(column));
+  const measures = at.filter((column) => isNumber(column) && !isKey(column) && rows.some((row) => row[column.index] !== null));
   const times = at.filter(isTime);
   const categories = at.filter((column) => !isNumber(column) && !isTime(column));
   if (rows.length < 2 || !measures.length) return null;
