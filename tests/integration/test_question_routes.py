@@ -348,7 +348,7 @@ def test_an_id_or_stage_that_can_not_be_is_told_so(path: str, ann: Any) -> None:
 
 def test_a_stage_that_is_not_deployed_is_told_of(ann: Any) -> None:
     response = ann.get(f"{QUERIES}?stage=nowhere")
-    assert response.status_code == 503
+    assert response.status_code == 404
     assert response.json()["error"] == "Stage nowhere isn't deployed: run the DAG deploy_pipeline."
 
 

@@ -19,7 +19,7 @@ from salesflow.questions.guard import Refused
 
 _log = logging.getLogger(__name__)
 
-_UNREACHABLE: Final = (BotoCoreError, ClientError, NotDeployed, StackMissing)
+_UNREACHABLE: Final = (BotoCoreError, ClientError, StackMissing)
 _THROTTLED: Final = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
 
 
@@ -57,6 +57,8 @@ class ToldRoute(APIRoute):
                 return _answer(404, str(error))
             except NotAnswered as error:
                 return _answer(409, str(error))
+            except NotDeployed as error:
+                return _answer(404, str(error))
             except _UNREACHABLE as error:
                 _log.warning("A question couldn't be put to AWS: %s", error)
                 return _answer(503, _sentence(error))
