@@ -32,7 +32,11 @@ from salesflow_airflow.deployment import read_outputs
 from salesflow_airflow.notices import due
 from salesflow_airflow.operators.page import WritePageOperator
 from salesflow_airflow.operators.report import ReportOperator
-from salesflow_airflow.operators.reporting import FindDaysOperator, RecordReportsOperator
+from salesflow_airflow.operators.reporting import (
+    FindDaysOperator,
+    RecordReportsOperator,
+    RecordRestatementsOperator,
+)
 from salesflow_airflow.operators.silver import DeclareTablesOperator
 from salesflow_airflow.reports import choose_day, choose_reports, day_param, reports_param
 from salesflow_airflow.sensors.silver import SilverSensor
@@ -87,28 +91,30 @@ def daily_sales_reports() -> None:
         bucket=bucket,
         **athena,
     ).expand(report=reports)
-    record_reports = RecordReportsOperator(
-        task_id="record_reports",
-        results=run_report.output,
-        found=days.output,
-        outlets=[SALES_REPORTS],
+    # Also if a report failed: what the others stored is written down, and shown.
+    after_all = {
+        "trigger_rule": "all_done_min_one_success",
+        "results": run_report.output,
+        "bucket": bucket,
         **athena,
+    }
+    record_restatements = RecordRestatementsOperator(task_id="record_restatements", **after_all)
+    # The last one, and not run if a report failed: that has to fail the run as well.
+    record_reports = RecordReportsOperator(
+        task_id="record_reports", found=days.output, outlets=[SALES_REPORTS], **athena
     )
-    # Beside record_reports, not after it: a report that failed has to fail the run as well.
     write_page = WritePageOperator(
         task_id="write_page",
-        trigger_rule="all_done_min_one_success",
         days=days.output["days"],
         reports=reports,
-        results=run_report.output,
         watermark=silver.output,
         shop="salesflow {{ params.stage }}",
-        bucket=bucket,
-        **athena,
+        **after_all,
     )
 
     outputs >> reports  # so that nothing has succeeded where nothing is deployed
-    day >> declare_tables >> silver >> days >> run_report >> [record_reports, write_page]
+    day >> declare_tables >> silver >> days >> run_report >> [record_restatements, write_page]
+    [run_report, record_restatements] >> record_reports
 
 
 daily_sales_reports()

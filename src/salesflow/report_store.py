@@ -156,6 +156,21 @@ def read_manifest(client: S3Client, bucket: str, name: str, day: str) -> Manifes
     return Manifest.from_json(answer["Body"].read())
 
 
+def read_version(
+    client: S3Client, bucket: str, name: str, day: str, version: int
+) -> Manifest | None:
+    """The manifest of a version of a day's report, the newest or a kept one; None if none."""
+    manifest = read_manifest(client, bucket, name, day)
+    if manifest is None or manifest.version == version:
+        return manifest
+    key = version_key(name, day, version, "json")
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except client.exceptions.NoSuchKey:
+        return None
+    return Manifest.from_json(answer["Body"].read())
+
+
 def store_report(
     client: S3Client,
     bucket: str,

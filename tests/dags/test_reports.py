@@ -8,14 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.amazon.aws.utils import waiter_with_logging
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 from pyarrow import BufferReader, parquet
 
+from airflow_home import DAGS
 from localaws.server import LocalAws
 from salesflow import queries
 from salesflow.report_store import read_manifest, report_key, version_key
 from salesflow_airflow.operators.report import ReportOperator
+from salesflow_airflow.operators.reporting import RecordRestatementsOperator
 
 DAY, OTHER_DAY = "2026-03-04", "2026-02-24"
 SQL = """
@@ -78,6 +81,41 @@ class Lake:
         )
         return operator.execute({"ti": ti, "task": operator})  # type: ignore[typeddict-item]
 
+    def record(self, *results: list[Any], run: str = "run") -> list[dict[str, Any]]:
+        """Note what the reports of a run restate."""
+        with DAG("reports", schedule=None, template_searchpath=[str(DAGS)]):
+            operator = RecordRestatementsOperator(
+                task_id="record_restatements",
+                results=list(results),
+                bucket="lake",
+                database="sales",
+                workgroup="sales",
+            )
+        ti = SimpleNamespace(
+            dag_id="reports",
+            task_id="record_restatements",
+            run_id=run,
+            try_number=1,
+            max_tries=2,
+            map_index=-1,
+        )
+        context: Any = {"ti": ti, "task": operator, "run_id": run}
+        if operator.days:
+            operator.query = operator.render_template(operator.query, context)
+        return operator.execute(context)
+
+    def recorded(self) -> list[queries.Row]:
+        """The rows of the table of restatements, without the times of writing."""
+        columns = "report, CAST(day AS varchar), version, column_name, difference"
+        return list(
+            queries.ask(
+                self.athena,
+                f"SELECT {columns} FROM restatements ORDER BY 1, 2, 3, 4",
+                database="sales",
+                workgroup="sales",
+            ).rows
+        )
+
     def objects(self, prefix: str = "reports/") -> dict[str, bytes]:
         listed = self.s3.list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])
         keys = [entry["Key"] for entry in listed]
@@ -92,7 +130,23 @@ def lake(aws_default: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "Patience",
         lambda **more: PATIENCE(**more | {"interval": 0}, sleep=lambda _: aws_default.step()),
     )
+    monkeypatch.setattr(
+        waiter_with_logging, "time", SimpleNamespace(sleep=lambda _: aws_default.step())
+    )
     return Lake(aws_default, tmp_path)
+
+
+@pytest.fixture
+def books(lake: Lake) -> Lake:
+    """The lake with the table of restatements."""
+    sql = (DAGS / "sql" / "gold" / "create_restatements.sql").read_text()
+    queries.ask(
+        lake.athena,
+        sql.replace("{{ task.bucket }}", "lake"),
+        database="sales",
+        workgroup="sales",
+    )
+    return lake
 
 
 PATIENCE = queries.Patience
@@ -205,3 +259,40 @@ def test_another_query_for_the_same_rows_is_not_a_new_version(lake: Lake) -> Non
     lake.write("by_channel", f"-- The same, said anew.\n{SQL}")
     [again] = lake.report(DAY, run="another")
     assert again["version"] == 1
+
+
+def test_what_a_run_left_unrecorded_is_recorded_by_a_later_one_and_never_twice(
+    books: Lake,
+) -> None:
+    books.sell(*SALES)
+    books.report(DAY, run="first")
+    for number, units in enumerate((3, 4)):
+        # Their restatements were never recorded, as if that task had failed for good.
+        books.sell(*SALES[1:], (DAY, "web", units, "998.0001"))
+        books.report(DAY, run=f"unrecorded {number}")
+    again = books.report(DAY, OTHER_DAY, run="later")
+    written = books.record(again, [], run="later")
+    assert [(change["version"], change["column"]) for change in written] == [
+        (2, "units"),
+        (3, "units"),
+    ]
+    recorded = [("by_channel", DAY, version, "units", "1.0000") for version in ("2", "3")]
+    assert books.recorded() == recorded
+    assert books.record(again, run="yet another") == []
+    assert books.recorded() == recorded
+
+
+def test_a_version_that_replaced_no_other_is_not_asked_for(lake: Lake) -> None:
+    lake.sell(*SALES)
+    assert lake.record(lake.report(DAY)) == []
+
+
+def test_many_changes_are_recorded_by_several_statements(
+    books: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("salesflow_airflow.operators.reporting._CHANGES_PER_STATEMENT", 1)
+    books.sell(*SALES)
+    books.report(DAY, OTHER_DAY)
+    books.sell(*((day, channel, units + 1, sales) for day, channel, units, sales in SALES))
+    books.record(books.report(DAY, OTHER_DAY, run="another"))
+    assert [row[1] for row in books.recorded()] == [OTHER_DAY, DAY]

@@ -248,6 +248,15 @@ def test_a_failed_report_fails_the_run_though_the_page_is_written(dag_bag: Any) 
         "record_reports": "all_success",
         "write_page": "all_done_min_one_success",
     }
+    assert dag.get_task("record_reports").upstream_task_ids >= {"run_report"}
+
+
+def test_what_the_others_stored_is_recorded_although_a_report_failed(dag_bag: Any) -> None:
+    dag = dag_bag.dags["daily_sales_reports"]
+    record = dag.get_task("record_restatements")
+    assert record.trigger_rule == "all_done_min_one_success"
+    assert "run_report" in record.upstream_task_ids
+    assert "record_restatements" in dag.get_task("record_reports").upstream_task_ids
 
 
 def test_no_page_is_tried_where_nothing_is_deployed(dag_bag: Any) -> None:

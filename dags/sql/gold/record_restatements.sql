@@ -1,6 +1,6 @@
--- Notes by how much the run's reports differ from the versions that they replaced.
--- Grain: one row per report, day and column whose sum changed, or without column.
--- Inputs: none; what the run has computed.
+-- Notes by how much reports differ from the versions that they replaced.
+-- Grain: one row per report, day, version and column whose sum changed, or without column.
+-- Inputs: none; the manifests of versions that find_restatements doesn't find.
 -- Late data: none.
 INSERT INTO restatements (
     report, day, version, column_name, sum_before, sum_after, difference, rows_gone, rows_new,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 
+from salesflow.report_store import read_version
+from salesflow_airflow.deployment import connect
 from salesflow_airflow.operators.athena import AthenaStatementOperator
+
+_CHANGES_PER_STATEMENT: Final = 400
+"""Athena takes a statement of 262,144 bytes; a change has half a thousand at most.
+
+https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+"""
 
 
 class FindDaysOperator(AthenaStatementOperator):
@@ -37,32 +46,88 @@ class FindDaysOperator(AthenaStatementOperator):
         return {"days": days, "merged_until": rows[0][1]}
 
 
-class RecordReportsOperator(AthenaStatementOperator):
-    """Notes which days have been reported, and by how much that restates what was there.
+class RecordRestatementsOperator(AthenaStatementOperator):
+    """Notes by how much the reports differ from the versions that they replaced; each version once.
+
+    What is compared are the versions in the lake with those in the table: so what a report has
+    stored is noted although another one failed, and also what earlier runs have left unnoted.
 
     Args:
-        results: what the reports returned.
-        found: what `FindDaysOperator` returned.
-        query: refers to ``task.days`` and ``task.merged_until``.
+        results: what the reports returned: an entry for each stored day.
+        bucket: where the reports lie.
+        query: asks for the versions that are noted already; refers to ``task.days``.
         restatements: a statement that refers to ``task.changes``.
     """
 
-    template_fields: Sequence[str] = ("results", "found", *AthenaOperator.template_fields)
+    template_fields: Sequence[str] = ("results", "bucket", *AthenaOperator.template_fields)
 
     def __init__(
         self,
         *,
         results: Any,
-        found: dict[str, Any],
-        query: str = "sql/gold/record_runs.sql",
+        bucket: str,
+        query: str = "sql/gold/find_restatements.sql",
         restatements: str = "sql/gold/record_restatements.sql",
         **kwargs: Any,
     ) -> None:
         super().__init__(query=query, **kwargs)
         self.results = results
-        self.found = found
+        self.bucket = bucket
         self.restatements = restatements
         self.changes: list[dict[str, Any]] = []
+
+    @property
+    def days(self) -> list[str]:
+        """The days of which a report has replaced another one, now or earlier."""
+        return sorted({report["day"] for report in self._replacing()})
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Ask what is noted already, and write down what isn't; what was written."""
+        if not self.days:
+            return []
+        super().execute(context)
+        noted = {(report, day, int(version or 0)) for report, day, version in self.result_rows()[1]}
+        written = []
+        for changes in _statements(self._unnoted(noted)):
+            self.changes = changes
+            self.run_statement(self.render_template(self.restatements, context), context)
+            written += changes
+        return written
+
+    def _replacing(self) -> list[Mapping[str, Any]]:
+        return [each for results in self.results for each in results if each["version"] > 1]
+
+    def _unnoted(self, noted: Container[tuple[str, str, int]]) -> Iterator[list[dict[str, Any]]]:
+        """The changes of each version that isn't noted."""
+        s3 = connect("s3", self.aws_conn_id)
+        for report in self._replacing():
+            name, day = report["name"], report["day"]
+            for version in range(2, report["version"] + 1):
+                if (name, day, version) in noted:
+                    continue
+                manifest = read_version(s3, self.bucket, name, day, version)
+                if manifest and manifest.restated:
+                    restated = asdict(manifest.restated)
+                    yield changes_of(
+                        {"name": name, "day": day, "version": version, "restated": restated}
+                    )
+
+
+class RecordReportsOperator(AthenaStatementOperator):
+    """Notes which days have been reported, and on how much of silver.
+
+    Args:
+        found: what `FindDaysOperator` returned.
+        query: refers to ``task.days`` and ``task.merged_until``.
+    """
+
+    template_fields: Sequence[str] = ("found", *AthenaOperator.template_fields)
+
+    def __init__(
+        self, *, found: dict[str, Any], query: str = "sql/gold/record_runs.sql", **kwargs: Any
+    ) -> None:
+        super().__init__(query=query, **kwargs)
+        self.found = found
 
     @property
     def days(self) -> list[str]:
@@ -74,15 +139,10 @@ class RecordReportsOperator(AthenaStatementOperator):
         """The time of the last merge that all reports know; None: there is no such merge."""
         return self.found["merged_until"]
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Write down what changed, then that the days are reported; what changed."""
-        reports = [report for results in self.results for report in results]
-        self.changes = [change for report in reports for change in changes_of(report)]
-        if self.changes:
-            self.run_statement(self.render_template(self.restatements, context), context)
+    def execute(self, context: Context) -> None:
+        """Write down that the days are reported, if all their reports know the same merges."""
         if self.merged_until is not None:
-            self.run_statement(self.query, context)
-        return self.changes
+            super().execute(context)
 
 
 def changes_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -99,3 +159,18 @@ def changes_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     }
     sums = restated["sums"] or {None: {"before": None, "after": None, "difference": None}}
     return [rows | {"column": column} | change for column, change in sums.items()]
+
+
+def _statements(versions: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """The changes of versions, as many as fit into a statement; those of a version stay together.
+
+    So a version of which one change is noted has all of them noted.
+    """
+    changes: list[dict[str, Any]] = []
+    for version in versions:
+        if changes and len(changes) + len(version) > _CHANGES_PER_STATEMENT:
+            yield changes
+            changes = []
+        changes = changes + version
+    if changes:
+        yield changes
