@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -86,7 +86,7 @@ class Restatement:
         version: the one before.
         csv: the key under which it is kept.
         rows_gone: rows that only the version before has; a changed row is gone and new.
-        sums: by column, where they differ.
+        sums: by column that adds up, where they differ.
     """
 
     version: int
@@ -179,6 +179,7 @@ def store_report(
     result: Result,
     *,
     sql: str,
+    adds_up: Container[str],
     watermark: str | None,
     run_id: str,
     now: datetime,
@@ -189,6 +190,7 @@ def store_report(
 
     Args:
         sql: digest of the query, without its day.
+        adds_up: the columns of which a restatement tells the sums.
         run_id: what stores it.
 
     Returns:
@@ -201,7 +203,7 @@ def store_report(
         return before, False
     restated = None
     if before is not None:
-        restated = _keep(client, bucket, before, table)
+        restated = _keep(client, bucket, before, table, adds_up)
     buffer = io.BytesIO()
     parquet.write_table(table, buffer, compression="zstd")
     manifest = Manifest(
@@ -233,7 +235,9 @@ def store_report(
     return manifest, True
 
 
-def _keep(client: S3Client, bucket: str, before: Manifest, after: pa.Table) -> Restatement:
+def _keep(
+    client: S3Client, bucket: str, before: Manifest, after: pa.Table, adds_up: Container[str]
+) -> Restatement:
     """Keep the files that are about to be replaced, and tell how their rows differ."""
     kept = {
         suffix: version_key(before.report, before.day, before.version, suffix)
@@ -246,19 +250,25 @@ def _keep(client: S3Client, bucket: str, before: Manifest, after: pa.Table) -> R
             client.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source})
     key = kept["parquet"]
     body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return difference(parquet.read_table(pa.BufferReader(body)), after, before)
+    return difference(parquet.read_table(pa.BufferReader(body)), after, before, adds_up)
 
 
 def _exists(client: S3Client, bucket: str, key: str) -> bool:
     return client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"] > 0
 
 
-def difference(before: pa.Table, after: pa.Table, manifest: Manifest) -> Restatement:
-    """How the rows of a report differ from those of the version before, whose manifest is given."""
+def difference(
+    before: pa.Table, after: pa.Table, manifest: Manifest, adds_up: Container[str]
+) -> Restatement:
+    """How the rows of a report differ from those of the version before, whose manifest is given.
+
+    Args:
+        adds_up: the columns whose sum means something; of the others none is told.
+    """
     old, new = _rows(before), _rows(after)
     sums = {}
     for column in after.column_names:
-        if column not in before.column_names:
+        if column not in adds_up or column not in before.column_names:
             continue
         first, last = _sum(before.column(column)), _sum(after.column(column))
         if first is not None and last is not None and first != last:

@@ -1,10 +1,18 @@
-"""Daily reports: which day, and by which token Athena knows a query."""
+"""Daily reports: which day, what adds up, and by which token Athena knows a query."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
+
+_ADDS_UP: Final = re.compile(r"^-- Adds up: (.+)$", re.MULTILINE)
+_NOTHING: Final = "nothing"
+
+
+class HeaderRefused(ValueError):
+    """The header of a report's SQL file lacks a line, or has it twice; the message says which."""
 
 
 class DayRefused(ValueError):
@@ -26,6 +34,21 @@ def report_day(text: str, today: date) -> date:
     if day > today:
         raise DayRefused(f"{text} is in the future: it is {today.isoformat()} (UTC)")
     return day
+
+
+def columns_that_add_up(sql: str) -> frozenset[str]:
+    """The columns whose sum over a report's rows means something, by the header of its SQL file.
+
+    The line is `-- Adds up: orders, net_sales`, or `-- Adds up: nothing`. Averages and prices don't
+    add up, nor does what the rows of several days, or of a choice of the best, have.
+
+    Raises:
+        HeaderRefused: there isn't exactly one such line.
+    """
+    lines = _ADDS_UP.findall(sql)
+    if len(lines) != 1:
+        raise HeaderRefused(f"a report's header has one line '-- Adds up: …', not {len(lines)}")
+    return frozenset(name.strip() for name in lines[0].split(",")) - {_NOTHING}
 
 
 def request_token(*identity: Any) -> str:

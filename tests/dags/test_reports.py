@@ -21,7 +21,7 @@ from salesflow_airflow.operators.report import ReportOperator
 from salesflow_airflow.operators.reporting import RecordRestatementsOperator
 
 DAY, OTHER_DAY = "2026-03-04", "2026-02-24"
-SQL = """
+SQL = """-- Adds up: units, net_sales
 SELECT channel, sum(units) AS units, sum(CAST(sales AS decimal(18, 4))) AS net_sales
 FROM sold WHERE day = DATE '{{ task.day }}' GROUP BY channel ORDER BY channel
 """
@@ -234,7 +234,8 @@ def test_a_day_without_orders_has_a_header_and_no_rows(lake: Lake) -> None:
 
 def test_wrong_sql_names_the_report_and_its_day_and_other_days_are_stored(lake: Lake) -> None:
     lake.sell(*SALES)
-    lake.write("broken", "SELECT 1 / CAST(day(DATE '{{ task.day }}') - 24 AS integer) AS ratio")
+    ratio = "SELECT 1 / CAST(day(DATE '{{ task.day }}') - 24 AS integer) AS ratio"
+    lake.write("broken", f"-- Adds up: nothing\n{ratio}")
     pushed: dict[str, Any] = {}
     with pytest.raises(AirflowException, match=f"broken of {OTHER_DAY} failed: .*zero"):
         lake.report(OTHER_DAY, DAY, name="broken", pushed=pushed)
@@ -280,6 +281,15 @@ def test_what_a_run_left_unrecorded_is_recorded_by_a_later_one_and_never_twice(
     assert books.recorded() == recorded
     assert books.record(again, run="yet another") == []
     assert books.recorded() == recorded
+
+
+def test_what_adds_up_to_nothing_is_recorded_without_a_sum(books: Lake) -> None:
+    books.write("by_channel", SQL.replace("units, net_sales", "nothing", 1))
+    books.sell(*SALES)
+    books.report(DAY)
+    books.sell(*SALES[1:])
+    books.record(books.report(DAY, run="another"))
+    assert books.recorded() == [("by_channel", DAY, "2", None, None)]
 
 
 def test_a_version_that_replaced_no_other_is_not_asked_for(lake: Lake) -> None:

@@ -5,18 +5,13 @@ import io
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlglot
-from jinja2 import Environment, FileSystemLoader
 
+from report_sql import columns
 from salesflow.pages.contents import CohortMonth, GroupSales, HourSales, Stock
 from salesflow.pages.reading import SECTIONS, UnreadableRows, read_sections, rows_of
-
-DAGS = Path(__file__).parents[2] / "dags"
 
 HOURS = b'"hour","orders","units","total_sales","net_units","net_sales"\n' + (
     b'"3","2","5","30.5000","4","20.5000"\n,"1","1","1.0000","1","1.0000"\n'
@@ -68,16 +63,6 @@ def test_a_truth_is_true_or_false() -> None:
     header = ",".join(field.name for field in fields(Stock))
     with pytest.raises(UnreadableRows, match="'yes' is no value of in_catalogue"):
         rows_of(Stock, f"{header}\nPen,yes,7,0,,0.5,14,,9,false,\n".encode())
-
-
-def columns(report: str) -> list[str]:
-    """The columns of a report, as its SQL names them."""
-    environment = Environment(loader=FileSystemLoader(DAGS))
-    sql = environment.get_template(f"sql/reports/{report}.sql").render(
-        task=SimpleNamespace(day="2026-03-04", bucket="lake"),
-        macros=SimpleNamespace(ds_add=lambda day, _: day),
-    )
-    return sqlglot.parse_one(sql, read="athena").named_selects
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -110,6 +110,12 @@ def test_restatements_say_by_how_much() -> None:
     ]
 
 
+def test_what_orders_come_to_is_money() -> None:
+    row = Restatement("orders", DAY, 2, "total", Decimal(4), Decimal("5.5"), Decimal("1.5"), 0, 1)
+    [[_, _, figure, *amounts, _]] = texts(books.restatements([row], DOLLARS))
+    assert (figure, amounts) == ("total", ["$4.00", "$5.50", "+$1.50"])
+
+
 def test_many_restatements_are_counted() -> None:
     table = books.restatements([FULL.restatements[0]] * 45, DOLLARS)
     assert len(table.rows) == 40

@@ -1,4 +1,4 @@
-"""Days and tokens of the daily reports."""
+"""Days and tokens of the daily reports, and what adds up in them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from datetime import date
 
 import pytest
 
+from report_sql import REPORTS, columns, rendered
 from salesflow.reports import (
     DayRefused,
+    HeaderRefused,
+    columns_that_add_up,
     report_day,
     request_token,
 )
@@ -37,3 +40,22 @@ def test_a_token_is_what_athena_takes_and_tells_parts_apart() -> None:
     assert token == request_token("dag", "run", "1")
     assert token != request_token("dag", "run", 2)
     assert request_token("ab", "c") != request_token("a", "bc")
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_each_report_says_which_of_its_columns_add_up(report: str) -> None:
+    assert columns_that_add_up(rendered(report)) <= set(columns(report))
+
+
+def test_averages_shares_and_prices_do_not_add_up() -> None:
+    told = set().union(*(columns_that_add_up(rendered(report)) for report in REPORTS))
+    for word in ("average", "percent", "price", "_per_", "days", "rank"):
+        assert not [name for name in told if word in name]
+    assert columns_that_add_up(rendered("day_totals")) == set()
+
+
+def test_a_header_says_once_what_adds_up() -> None:
+    assert columns_that_add_up("-- Adds up: orders, units\nSELECT 1") == {"orders", "units"}
+    for header in ("", "-- Adds up:\n", "-- Adds up: orders\n-- Adds up: units\n"):
+        with pytest.raises(HeaderRefused, match="one line '-- Adds up: …'"):
+            columns_that_add_up(f"{header}SELECT 1")

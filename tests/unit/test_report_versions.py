@@ -16,6 +16,7 @@ COLUMNS: list[dict[str, Any]] = [
     {"Name": "day", "Type": "date"},
     {"Name": "in_catalogue", "Type": "boolean"},
 ]
+ADDS_UP = ("units", "net_sales")
 HEADER = b'"product_name","units","net_sales","day","in_catalogue"\n'
 
 
@@ -74,7 +75,7 @@ def test_a_restatement_says_by_how_much_to_the_last_decimal() -> None:
         b'"Phone","1","449.0001","2026-03-04","true"',
         b'"Mouse",,,"2026-03-04","true"',
     ).table()
-    assert difference(before, after, manifest()) == Restatement(
+    assert difference(before, after, manifest(), ADDS_UP) == Restatement(
         version=3,
         csv=version_key("sales_by_product", "2026-03-04", 3, "csv"),
         rows_gone=1,
@@ -86,15 +87,24 @@ def test_a_restatement_says_by_how_much_to_the_last_decimal() -> None:
     )
 
 
+def test_what_does_not_add_up_is_restated_without_a_sum() -> None:
+    before, after = (
+        result(f'"Laptop","{units}","998.0000","2026-03-04","true"'.encode()).table()
+        for units in (2, 3)
+    )
+    found = difference(before, after, manifest(), ("net_sales",))
+    assert (found.rows_gone, found.rows_new, found.sums) == (1, 1, {})
+
+
 def test_rows_that_occur_twice_are_counted_twice() -> None:
     row = b'"Laptop","2","998.0000","2026-03-04","true"'
-    found = difference(result(row, row).table(), result(row).table(), manifest())
+    found = difference(result(row, row).table(), result(row).table(), manifest(), ADDS_UP)
     assert (found.rows_gone, found.rows_new) == (1, 0)
 
 
 def test_columns_of_one_version_only_are_not_summed() -> None:
     before = result(b'"Laptop","2","998.0000","2026-03-04","true"').table()
-    found = difference(before.drop_columns(["units"]), before, manifest())
+    found = difference(before.drop_columns(["units"]), before, manifest(), ADDS_UP)
     assert found.sums == {}
     assert found.rows_new == 1
 

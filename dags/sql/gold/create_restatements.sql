@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS restatements (
     report string COMMENT 'name of the report',
     day date COMMENT 'the day that was computed again',
     version int COMMENT 'the version that replaced the one before',
-    column_name string COMMENT 'a column of the report',
+    column_name string COMMENT 'a column that adds up over the rows of the report',
     sum_before decimal(38, 4) COMMENT 'what it added up to in the version before',
     sum_after decimal(38, 4) COMMENT 'what it adds up to now',
     difference decimal(38, 4) COMMENT 'sum_after - sum_before',

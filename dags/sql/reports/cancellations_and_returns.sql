@@ -1,6 +1,7 @@
 -- What came to nothing of the day's orders, by product, the costliest first.
 -- Grain: one row per product of which something was cancelled or returned.
 -- Inputs: orders_current, the day's partition.
+-- Adds up: cancelled, cancelled_sales, returned, returned_sales
 -- Late data: a return comes days after its order, and restates the order's day.
 {% set days = "order_date = DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

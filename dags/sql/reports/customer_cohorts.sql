@@ -1,6 +1,7 @@
 -- Of the customers who came in a month, how many ordered in each month since.
 -- Grain: one row per month of the first order (the last twelve) and month after it, up to the day.
 -- Inputs: orders_current up to the day: three columns of its history.
+-- Adds up: nothing
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 {% set days = "order_date <= DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

@@ -1,6 +1,7 @@
 -- Customers by recency and frequency, and what they spent, over the year up to the day.
 -- Grain: one row per segment that has customers.
 -- Inputs: orders_current, the 365 days up to the day: four columns.
+-- Adds up: customers, orders, net_sales
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 -- Customers are cut into five equal parts by their last order and by their number of orders; 5 is
 -- best. Cancelled and returned orders don't count.

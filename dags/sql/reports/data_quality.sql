@@ -3,6 +3,7 @@
 -- Inputs: orders_changelog, the partitions of the day, of the hour before (an object is filed by its
 -- oldest record) and of eight days after; quarantined_records, the day's partition; redrives;
 -- rows_set_aside; the watermark.
+-- Adds up: changes, inserted, modified, removed, orders_changed, late_changes, repeated, quarantined, redriven, set_aside
 -- Late data: counted here once it has come, if the day is computed again for whatever reason; a
 -- change restates the day of its order. late_changes came an hour or more after the day had ended.
 -- complete_until ends with the day: a rerun of a whole day gives the same bytes. newest_change is the

@@ -1,6 +1,7 @@
 -- The day beside the day before and the same day of the week before.
 -- Grain: one row per day, three; without an order, zeros.
 -- Inputs: orders_current, the partitions of the three days.
+-- Adds up: nothing
 -- Late data: a late change to the day restates it; one to a day that it is compared with doesn't.
 {% set compared = [task.day, macros.ds_add(task.day, -1), macros.ds_add(task.day, -7)] -%}
 {% set days = "order_date IN (DATE '" ~ compared | join("', DATE '") ~ "')" -%}

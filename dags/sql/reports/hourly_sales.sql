@@ -1,6 +1,7 @@
 -- The day's curve: sales by hour, UTC.
 -- Grain: one row per hour, 24, and a last one, hour empty, for orders whose time isn't known.
 -- Inputs: orders_current, the day's partition.
+-- Adds up: orders, units, total_sales, net_orders, net_units, net_sales
 -- Late data: a late change restates the day.
 {% set days = "order_date = DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

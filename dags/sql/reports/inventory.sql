@@ -2,6 +2,7 @@
 -- Grain: one row per product of the catalogue, and per other product that was ever sold, for which
 -- nothing but the sales is known (in_catalogue is false).
 -- Inputs: orders_current up to the day: three columns of its history; products; restocks.
+-- Adds up: opening_stock, restocked, sold, stock, on_order, reorder_units
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 -- stock = opening_stock + restocked - sold, where sold leaves out what was cancelled or returned.
 -- It lasts as long as it would at the rate of the last 28 days.

@@ -1,6 +1,7 @@
 -- The day's orders by whether their customer had ordered on an earlier day.
 -- Grain: one row each for new, returning and unknown customers (orders without a customer_id).
 -- Inputs: orders_current up to the day: two columns of its history.
+-- Adds up: customers, orders, units, total_sales, net_sales
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 {% set days = "order_date = DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

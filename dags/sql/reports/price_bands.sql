@@ -1,6 +1,7 @@
 -- The day's sales by the price of one piece.
 -- Grain: one row per band, also for those in which nothing was sold; from is in it, below is not.
 -- Inputs: orders_current, the day's partition.
+-- Adds up: orders, units, total_sales, net_sales
 -- Late data: a late change restates the day.
 {% set days = "order_date = DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

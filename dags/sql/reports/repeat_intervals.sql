@@ -1,6 +1,7 @@
 -- How long customers took to order again, over the year up to the day.
 -- Grain: one row per span of days between two orders of a customer that follow each other.
 -- Inputs: orders_current, the 365 days up to the day: two columns.
+-- Adds up: repeats
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 {% set days = "order_date BETWEEN DATE '" ~ macros.ds_add(task.day, -364) ~ "' AND DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

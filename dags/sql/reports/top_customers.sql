@@ -1,6 +1,7 @@
 -- The customers who spent most in the 30 days up to the day.
 -- Grain: one row per customer, 20 at most.
 -- Inputs: orders_current, the partitions of the 30 days.
+-- Adds up: nothing
 -- Late data: a late change to the day restates it; one to an earlier day doesn't.
 {% set days = "order_date BETWEEN DATE '" ~ macros.ds_add(task.day, -29) ~ "' AND DATE '" ~ task.day ~ "'" -%}
 WITH sold AS (

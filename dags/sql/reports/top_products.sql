@@ -1,6 +1,7 @@
 -- The day's products by rank, and how the rank has changed since the day before.
 -- Grain: one row per product that was sold on the day; previous_rank is empty for a newcomer.
 -- Inputs: orders_current, the partitions of the day and of the day before.
+-- Adds up: net_units, net_sales
 -- Late data: a late change to the day restates it; one to the day before doesn't.
 {% set before = macros.ds_add(task.day, -1) -%}
 {% set days = "order_date IN (DATE '" ~ task.day ~ "', DATE '" ~ before ~ "')" -%}

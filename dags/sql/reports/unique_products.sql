@@ -1,6 +1,7 @@
 -- How many different products were sold on the day, and which; so of those that no catalogue knows.
 -- Grain: one row.
 -- Inputs: orders_current, the day's partition; products.
+-- Adds up: unique_products, not_in_catalogue
 -- Late data: a rerun takes in what was merged since, and replaces the report.
 SELECT
     count(DISTINCT product_name) AS unique_products,

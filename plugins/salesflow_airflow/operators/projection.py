@@ -142,6 +142,7 @@ class ProjectionRowsOperator(AthenaStatementOperator):
                 scanned_bytes=self.history["scanned_bytes"],
             ),
             sql=self.history["sql"],
+            adds_up=(),
             watermark=self.watermark,
             run_id=context["ti"].run_id,
             now=datetime.now(UTC),

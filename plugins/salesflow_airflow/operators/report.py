@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.xcom import XCom
 
 from salesflow.queries import QueryFailed, ask
 from salesflow.report_store import Result, report_key, store_report
-from salesflow.reports import request_token
+from salesflow.reports import columns_that_add_up, request_token
 from salesflow.schema import CHANGELOG_TABLE
 from salesflow_airflow.deployment import connect
 
@@ -31,7 +31,8 @@ class ReportOperator(BaseOperator):
 
     Args:
         report: its name; its query is `sql/reports/<name>.sql`, in which ``task.day`` is the day,
-            ``task.complete_until`` and ``task.has_changelog`` what is known of it.
+            ``task.complete_until`` and ``task.has_changelog`` what is known of it. Its header says
+            which columns add up (`columns_that_add_up`).
         days: YYYY-MM-DD.
         watermark: ISO 8601 time until which all that was written is in silver, also for the
             manifests; None if nobody knows.
@@ -71,11 +72,12 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Query and store, day by day."""
-        version = sha256(self._sql(context, _ANY_DAY).encode()).hexdigest()
+        sql = self._sql(context, _ANY_DAY)
+        version, adds_up = sha256(sql.encode()).hexdigest(), columns_that_add_up(sql)
         stored, failed = [], []
         for day in self.days:
             try:
-                stored.append(self._store(context, day, version))
+                stored.append(self._store(context, day, version, adds_up))
             except QueryFailed as error:
                 failed.append(f"{self.report} of {day} failed: {error}")
         if failed:
@@ -102,7 +104,9 @@ class ReportOperator(BaseOperator):
             return False
         return True
 
-    def _store(self, context: Context, day: str, version: str) -> dict[str, Any]:
+    def _store(
+        self, context: Context, day: str, version: str, adds_up: frozenset[str]
+    ) -> dict[str, Any]:
         ti = context["ti"]
         answer = ask(
             self._athena,
@@ -127,6 +131,7 @@ class ReportOperator(BaseOperator):
             day,
             result,
             sql=version,
+            adds_up=adds_up,
             watermark=self.watermark,
             run_id=ti.run_id,
             now=datetime.now(UTC),

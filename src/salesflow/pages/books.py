@@ -25,7 +25,7 @@ from salesflow.projection.rows import Accuracy, BacktestResult, ProjectedDay
 
 _MOST_PRODUCTS: Final = 24
 _MOST_RESTATEMENTS: Final = 40
-_MONEY_COLUMNS: Final = ("sales", "price", "spent", "basket")
+_MONEY_COLUMNS: Final = ("sales", "total", "price", "spent", "basket")
 _SHORT_OF_DAYS: Final = 7
 
 
