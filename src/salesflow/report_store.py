@@ -17,7 +17,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet
+
+from salesflow.result_files import read_table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,17 +57,13 @@ class Result:
     scanned_bytes: int
 
     def table(self) -> pa.Table:
-        """The rows with their types; what Athena can't say in CSV, such as an array, as text."""
-        types = {column["Name"]: _arrow_type(column) for column in self.columns}
-        return csv.read_csv(
-            pa.BufferReader(self.csv),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=types,
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
+        """The rows with their types; what Athena can't say in CSV, such as an array, as text.
+
+        Raises:
+            NoResultFile: the CSV file isn't of these columns.
+        """
+        return read_table(
+            self.csv, {column["Name"]: _arrow_type(column) for column in self.columns}
         )
 
 

@@ -15,6 +15,7 @@ from salesflow.pages.formatting import (
     number,
     percent,
     short_day,
+    shortened,
     whole_money,
 )
 
@@ -74,6 +75,11 @@ def test_numbers_are_rounded_half_up(value: Number | None, decimals: int, text: 
 )
 def test_a_change_is_signed(now: Number | None, before: Number | None, text: str) -> None:
     assert change(now, before) == text
+
+
+@pytest.mark.parametrize(("text", "shown"), [("Laptop", "Laptop"), ("Laptops", "Lapto…"), ("", "")])
+def test_a_long_name_ends_in_an_ellipsis(text: str, shown: str) -> None:
+    assert shortened(text, 6) == shown
 
 
 def test_percent_and_days() -> None:

@@ -234,3 +234,11 @@ def test_colours_stand_out_in_light_and_dark() -> None:
         for color in data:
             assert contrast(color, theme["paper"]) >= 3, color
     assert contrast("#2f7de1", "#ffffff") >= 3
+
+
+def test_very_long_names_are_cut() -> None:
+    text = render(replace(named("N" * 140_000), shop="test", state=EMPTY.state)).decode()
+    assert "N" * 79 + "…" in text
+    assert "N" * 80 + " (not in the catalogue)" not in text
+    body = text[text.index("<body>") : text.index("<footer>")]
+    assert "N" * 81 not in body

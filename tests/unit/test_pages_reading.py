@@ -40,6 +40,15 @@ def test_a_name_may_hold_anything() -> None:
     assert [row.name for row in rows] == ['a "b",\nc', ""]
 
 
+def test_a_name_may_be_as_long_as_an_item_of_the_table() -> None:
+    name = "N" * 400_000
+    text = f'category,orders,net_units,net_sales\n"{name}",1,1,2.5\n"{name}",1,1,2\n'
+    assert [row.name for row in rows_of(GroupSales, text.encode(), {"name": "category"})] == [
+        name,
+        name,
+    ]
+
+
 def test_a_file_without_rows_has_none() -> None:
     assert rows_of(HourSales, HOURS.splitlines(keepends=True)[0]) == ()
 
@@ -48,6 +57,7 @@ def test_a_file_without_rows_has_none() -> None:
     ("text", "problem"),
     [
         (b"", "there is no column hour, net_sales, net_units, orders"),
+        (HOURS + b"4,1\n", "Expected 6 columns, got 2"),
         (b"hour,orders,net_units\n", "there is no column net_sales"),
         (b"hour,orders,net_units,net_sales\n1,two,1,1\n", "'two' is no value of orders"),
         (b"hour,orders,net_units,net_sales\n1,,1,1\n", "'' is no value of orders"),

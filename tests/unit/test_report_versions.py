@@ -59,6 +59,16 @@ def test_nothing_is_told_from_an_empty_text_and_a_text_may_span_lines() -> None:
     assert table.column("units").to_pylist() == [None, 1]
 
 
+def test_a_value_may_be_as_long_as_many_items_of_the_table() -> None:
+    name = b"N" * 380_000
+    joined = b", ".join([name] * 9)
+    row = b'"%s","1","1.0000","2026-03-04","true"'
+    table = result(row % name, row % joined, row % name).table()
+    assert [len(text) for text in table.column("product_name").to_pylist()] == [
+        len(name), len(joined), len(name),
+    ]  # fmt: skip
+
+
 def test_a_day_without_rows_keeps_its_columns() -> None:
     table = result().table()
     assert table.num_rows == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -105,7 +103,10 @@ class ProjectionRowsOperator(AthenaStatementOperator):
 
     def read_history(self) -> list[dict[str, str]]:
         """The sales, as text."""
-        return list(csv.DictReader(io.StringIO(self.read(self.history["uri"]).decode(), "")))
+        from salesflow.result_files import read_texts
+
+        texts = read_texts(self.read(self.history["uri"]))
+        return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
 
     def read(self, uri: str) -> bytes:
         """An object in S3."""
@@ -224,6 +225,7 @@ class MeasureAccuracyOperator(ProjectionRowsOperator):
             read_sales,
         )
         from salesflow.projection.rows import Accuracy, ProjectedDay
+        from salesflow.result_files import read_texts
 
         super().execute(context)
         text = self.read(self.execution()["ResultConfiguration"]["OutputLocation"])
@@ -232,8 +234,7 @@ class MeasureAccuracyOperator(ProjectionRowsOperator):
             self.log.info("no earlier projection can be judged yet")
             self.store(context, "projection_accuracy", Accuracy, [])
             return {"judged": 0}
-        row = next(csv.DictReader(io.StringIO(text.decode(), "")))
-        until = date.fromisoformat(row["known_until"])
+        until = date.fromisoformat(read_texts(text)["known_until"][0])
         first = until - timedelta(days=JUDGED_DAYS)
         try:
             sales = read_sales(self.read_history())

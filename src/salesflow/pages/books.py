@@ -18,6 +18,7 @@ from salesflow.pages.formatting import (
     number,
     percent,
     short_day,
+    shortened,
     whole_money,
 )
 from salesflow.pages.tables import Cell, Column, Table
@@ -27,6 +28,7 @@ _MOST_PRODUCTS: Final = 24
 _MOST_RESTATEMENTS: Final = 40
 _MONEY_COLUMNS: Final = ("sales", "total", "price", "spent", "basket")
 _SHORT_OF_DAYS: Final = 7
+_LONGEST_SAMPLE: Final = 300
 
 
 def stock(rows: Sequence[contents.Stock]) -> Table:
@@ -45,7 +47,7 @@ def stock(rows: Sequence[contents.Stock]) -> Table:
         ),
         tuple(
             (
-                Cell(row.product_name),
+                Cell(shortened(row.product_name)),
                 Cell(number(row.stock)),
                 Cell(number(row.sold_per_day, 1)),
                 Cell(
@@ -92,7 +94,10 @@ def _stock_note(rows: Sequence[contents.Stock], known: int) -> str:
     if known > _MOST_PRODUCTS:
         notes.append(f"And {number(known - _MOST_PRODUCTS)} more products that last longer.")
     if unknown:
-        notes.append(f"Not in the catalogue, so of unknown stock: {', '.join(unknown)}.")
+        names = ", ".join(shortened(name) for name in unknown[:_MOST_PRODUCTS])
+        rest = len(unknown) - _MOST_PRODUCTS
+        more = f" and {number(rest)} more" if rest > 0 else ""
+        notes.append(f"Not in the catalogue, so of unknown stock: {names}{more}.")
     return " ".join(notes)
 
 
@@ -160,7 +165,7 @@ def projected_series(projected: contents.Projected, unit: Currency) -> Table:
         ),
         tuple(
             (
-                Cell("All products" if level == "total" else name, mark=level),
+                Cell("All products" if level == "total" else shortened(name), mark=level),
                 Cell(whole_money(sums[name, f"{level} revenue"], unit)),
                 Cell(number(sums[name, f"{level} units"])),
                 *_quality(quality.get((level, name))),
@@ -283,7 +288,7 @@ def checks(rows: Sequence[contents.CheckOutcome]) -> Table:
                 Cell(row.check_name.replace("_", " ")),
                 _outcome(row),
                 Cell(number(row.found)),
-                Cell(row.sample or NONE),
+                Cell(shortened(row.sample or NONE, _LONGEST_SAMPLE)),
             )
             for row in sorted(rows, key=lambda row: (row.outcome == "passed", row.check_name))
         ),

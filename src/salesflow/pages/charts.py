@@ -14,7 +14,15 @@ from datetime import date
 from typing import Any, Final
 
 from salesflow.pages import contents
-from salesflow.pages.formatting import Currency, money, number, percent, short_day, whole_money
+from salesflow.pages.formatting import (
+    Currency,
+    money,
+    number,
+    percent,
+    short_day,
+    shortened,
+    whole_money,
+)
 from salesflow.pages.tables import NO_NAME
 from salesflow.projection.rows import ProjectedDay
 
@@ -95,7 +103,7 @@ def categories(rows: Sequence[contents.GroupSales], unit: Currency) -> Chart | N
     return Chart(
         "categories",
         "Net sales by category",
-        f"{best.name or NO_NAME} sold most: {money(best.net_sales, unit)}{share}.",
+        f"{shortened(best.name) or NO_NAME} sold most: {money(best.net_sales, unit)}{share}.",
         _figure(
             [
                 {
@@ -113,7 +121,9 @@ def categories(rows: Sequence[contents.GroupSales], unit: Currency) -> Chart | N
             xaxis=_money_axis("Net sales", unit),
             yaxis={
                 "tickvals": list(range(len(shown))),
-                "ticktext": [_shown(_short(row.name or NO_NAME)) for row in shown],
+                "ticktext": [
+                    _shown(shortened(row.name or NO_NAME, _LONGEST_LABEL)) for row in shown
+                ],
                 "showgrid": False,
             },
             bargap=0.3,
@@ -253,10 +263,6 @@ def _figure(traces: list[dict[str, Any]], **layout: Any) -> str:
     )
     text = json.dumps(figure.to_plotly_json(), sort_keys=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 
 def _shown(name: str) -> str:

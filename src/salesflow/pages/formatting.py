@@ -12,6 +12,9 @@ MINUS: Final = "\u2212"
 NONE: Final = "–"
 """Stands for a figure that there isn't."""
 
+LONGEST_NAME: Final = 80
+"""Characters of a name that are shown; a table of the orders may hold names of 400 KB."""
+
 Number = Decimal | int | float
 
 
@@ -33,6 +36,11 @@ _CURRENCIES: Final = {
         Currency("JPY", "¥", 0),
     )
 }
+
+
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
+    """A text of that many characters at most; what is cut ends in an ellipsis."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def currency(code: str) -> Currency:

@@ -23,6 +23,7 @@ from salesflow.pages.formatting import (
     money,
     number,
     short_day,
+    shortened,
 )
 from salesflow.pages.reading import SECTIONS
 from salesflow.projection.rows import TOTAL
@@ -71,13 +72,15 @@ def render(report: contents.DailyReport, currency_code: str = "USD") -> bytes:
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("salesflow.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["shortened"] = shortened
+    return environment
 
 
 @cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import date, datetime
@@ -26,6 +24,7 @@ from salesflow.pages.contents import (
     TopCustomer,
     TopProduct,
 )
+from salesflow.result_files import NoResultFile, read_texts
 
 Row = TypeVar("Row")
 
@@ -88,22 +87,28 @@ def rows_of(
     Raises:
         UnreadableRows: a column is missing, or a value isn't of its field's type.
     """
-    reader = csv.DictReader(io.StringIO(text.decode(), newline=""))
     parsers = _parsers(row_type)
     columns = {name: (renamed or {}).get(name, name) for name in parsers}
-    if missing := set(columns.values()) - set(reader.fieldnames or ()):
+    try:
+        texts = read_texts(text)
+    except NoResultFile as error:
+        raise UnreadableRows(str(error)) from error
+    if missing := set(columns.values()) - set(texts):
         raise UnreadableRows(f"there is no column {', '.join(sorted(missing))}")
+    values = [
+        [_value(parsers[name], column, value) for value in texts[column]]
+        for name, column in columns.items()
+    ]
     return tuple(
-        row_type(**{name: _value(parsers[name], columns[name], row) for name in parsers})
-        for row in reader
+        row_type(**dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)
     )
 
 
-def _value(parse: Callable[[str], Any], column: str, row: Mapping[str, str]) -> Any:
+def _value(parse: Callable[[str], Any], column: str, text: str) -> Any:
     try:
-        return parse(row[column])
+        return parse(text)
     except (ValueError, InvalidOperation):
-        raise UnreadableRows(f"{row[column]!r} is no value of {column}") from None
+        raise UnreadableRows(f"{text!r} is no value of {column}") from None
 
 
 def _parsers(row_type: type[Any]) -> dict[str, Callable[[str], Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -17,6 +17,7 @@ from salesflow.pages.formatting import (
     number,
     percent,
     short_day,
+    shortened,
 )
 
 MOST_ROWS: Final = 12
@@ -56,6 +57,10 @@ class Table:
 
 def groups(caption: str, label: str, rows: Iterable[contents.GroupSales], unit: Currency) -> Table:
     """Sales by category, brand, channel or country; the smallest of many are one row."""
+    return _groups(caption, label, (replace(row, name=shortened(row.name)) for row in rows), unit)
+
+
+def _groups(caption: str, label: str, rows: Iterable[contents.GroupSales], unit: Currency) -> Table:
     shown = _with_others(rows)
     whole = sum((row.net_sales for row in shown), Decimal(0))
     return Table(
@@ -85,14 +90,14 @@ def products(rows: Iterable[contents.ProductSales], unit: Currency) -> Table:
     """Sales by product; those that the catalogue doesn't know are marked."""
     marked = (
         contents.GroupSales(
-            row.product_name if row.in_catalogue else f"{row.product_name} (not in the catalogue)",
+            shortened(row.product_name) + ("" if row.in_catalogue else " (not in the catalogue)"),
             row.orders,
             row.net_units,
             row.net_sales,
         )
         for row in rows
     )
-    return groups("Sales by product", "Product", marked, unit)
+    return _groups("Sales by product", "Product", marked, unit)
 
 
 def _with_others(rows: Iterable[contents.GroupSales]) -> list[contents.GroupSales]:
@@ -122,7 +127,7 @@ def top_products(rows: Sequence[contents.TopProduct], unit: Currency) -> Table:
         ),
         tuple(
             (
-                Cell(f"{number(row.rank)}. {row.product_name}"),
+                Cell(f"{number(row.rank)}. {shortened(row.product_name)}"),
                 _moved(row),
                 Cell(number(row.net_units)),
                 Cell(money(row.net_sales, unit)),
@@ -216,7 +221,7 @@ def came_to_nothing(rows: Sequence[contents.CameToNothing], unit: Currency) -> T
         ),
         tuple(
             (
-                Cell(row.product_name),
+                Cell(shortened(row.product_name)),
                 Cell(number(row.cancelled)),
                 Cell(money(row.cancelled_sales, unit)),
                 Cell(number(row.returned)),
@@ -359,7 +364,7 @@ def top_customers(rows: Sequence[contents.TopCustomer], unit: Currency) -> Table
         ),
         tuple(
             (
-                Cell(row.customer_id),
+                Cell(shortened(row.customer_id)),
                 Cell(number(row.net_orders)),
                 Cell(number(row.net_units)),
                 Cell(money(row.net_sales, unit)),
