@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.Nami
 """
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from salesflow.schema import INT_MAX, INT_MIN, PRICE_SCALE, PRICE_TYPE, PRICE_WHOLE_DIGITS
+
+EXACT: Final = Context(prec=100)
+"""For sums of prices times pieces: Python's own context rounds them to 28 digits, or refuses."""
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")

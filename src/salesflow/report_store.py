@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from salesflow.numbers import EXACT
 from salesflow.result_files import read_table
 
 if TYPE_CHECKING:
@@ -270,7 +271,9 @@ def difference(
             continue
         first, last = _sum(before.column(column)), _sum(after.column(column))
         if first is not None and last is not None and first != last:
-            sums[column] = Sum(str(first), str(last), str(last - first))
+            sums[column] = Sum(
+                *(f"{sum_:f}" for sum_ in (first, last, EXACT.subtract(last, first)))
+            )
     return Restatement(
         version=manifest.version,
         csv=version_key(manifest.report, manifest.day, manifest.version, "csv"),
@@ -289,7 +292,9 @@ def _sum(column: pa.ChunkedArray) -> Decimal | None:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
         return None
-    return sum((Decimal(value) for value in column.to_pylist() if value is not None), Decimal(0))
+    with localcontext(EXACT):
+        values = (Decimal(value) for value in column.to_pylist() if value is not None)
+        return sum(values, Decimal(0))
 
 
 def _arrow_type(column: Mapping[str, Any]) -> pa.DataType:

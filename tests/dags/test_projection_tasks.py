@@ -161,7 +161,7 @@ BOTH = (ProjectSalesOperator, MeasureAccuracyOperator)
 def test_the_tables_have_the_columns_of_their_rows(lake: Lake, table: str) -> None:
     described = lake.aws.aws.client("glue").get_table(DatabaseName="sales", Name=table)["Table"]
     there = {column["Name"]: column["Type"] for column in described["StorageDescriptor"]["Columns"]}
-    names = {"varchar": "string", "integer": "int", "decimal(18, 4)": "decimal(18,4)"}
+    names = {"varchar": "string", "integer": "int", "decimal(38, 4)": "decimal(38,4)"}
     assert there == {name: names.get(kind, kind) for name, kind in columns(TABLES[table]).items()}
     assert list(there) == list(columns(TABLES[table]))
 

@@ -116,6 +116,35 @@ def test_tables_and_views_are_made_once(lake: ChangelogLake, run: Run) -> None:
     assert lake.current("orderid") == [("a",)]
 
 
+def test_a_decimal_that_was_declared_wider_since_gets_its_digits(
+    lake: ChangelogLake, run: Run
+) -> None:
+    statement = (DAGS / "sql" / "gold" / "create_projection_accuracy.sql").read_text()
+    narrow = statement.replace("{{ task.bucket }}", "lake").replace("decimal(38", "decimal(18")
+    lake.query(narrow)
+    lake.query(
+        "INSERT INTO projection_accuracy (name, actual) VALUES ('a', CAST(1.5 AS decimal(18, 4)))"
+    )
+    tables = ["sql/gold/create_projection_accuracy.sql"]
+    for run_id in ("first", "second"):
+        run(
+            DeclareTablesOperator,
+            "declare_tables",
+            run_id=run_id,
+            bucket="lake",
+            tables=tables,
+            views=[],
+        )
+    lake.query(
+        "INSERT INTO projection_accuracy (name, actual)"
+        " VALUES ('b', CAST(214748364699999999999999.5 AS decimal(38, 4)))"
+    )
+    assert lake.query("SELECT actual FROM projection_accuracy ORDER BY name") == [
+        ("1.5000",),
+        ("214748364699999999999999.5000",),
+    ]
+
+
 def test_an_attribute_that_was_declared_since_becomes_a_column(
     lake: ChangelogLake, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

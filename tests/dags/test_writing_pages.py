@@ -194,7 +194,7 @@ def test_the_page_shows_how_its_day_was_restated_and_the_newest_projection_that_
             f"CAST({difference} AS decimal(38, 4)), CAST(1 AS bigint), CAST(1 AS bigint), 'run', "
             "TIMESTAMP '2026-03-12 00:30:00')"
         )
-    decimals = ", ".join(f"CAST({value} AS decimal(18, 4))" for value in (100, 80, 120, 60, 140))
+    decimals = ", ".join(f"CAST({value} AS decimal(38, 4))" for value in (100, 80, 120, 60, 140))
     for as_of, model in (("2026-03-03", "theta"), ("2026-03-05", "clairvoyant")):
         for measure in ("revenue", "units"):
             lake.query(

@@ -31,6 +31,7 @@ DOLLARS = currency("USD")
         (Decimal("-0.001"), "$0.00"),
         (Decimal("0.005"), "$0.01"),
         (Decimal("12345678901234567890.12"), "$12,345,678,901,234,567,890.12"),
+        (Decimal("1" + "0" * 33 + ".005"), f"$1{',000' * 11}.01"),
         (None, "–"),
     ],
 )
@@ -71,6 +72,7 @@ def test_numbers_are_rounded_half_up(value: Number | None, decimals: int, text: 
         (None, 5, "–"),
         (5, None, "–"),
         (0, 5, "\u2212100.0\u202f%"),
+        (Decimal(10) ** 27, Decimal("0.0001"), f"+1{',000' * 11}.0\u202f%"),
     ],
 )
 def test_a_change_is_signed(now: Number | None, before: Number | None, text: str) -> None:

@@ -60,7 +60,7 @@ def test_no_rows_are_no_statement() -> None:
         ("as_of", "date"),
         ("level", "varchar"),
         ("days", "integer"),
-        ("actual", "decimal(18, 4)"),
+        ("actual", "decimal(38, 4)"),
         ("relative_error", "double"),
         ("coverage_80", "double"),
     ],
@@ -74,7 +74,7 @@ def test_decimals_are_described_with_their_digits_as_athena_does() -> None:
     assert described["actual"] == {
         "Name": "actual",
         "Type": "decimal",
-        "Precision": 18,
+        "Precision": 38,
         "Scale": 4,
     }
     assert described["name"] == {"Name": "name", "Type": "varchar"}

@@ -97,6 +97,17 @@ def test_a_restatement_says_by_how_much_to_the_last_decimal() -> None:
     )
 
 
+def test_the_largest_sums_are_exact() -> None:
+    row = b'"%d","1","999999999999999999999999999999.9999","2026-03-04","true"'
+    rows = [row % number for number in range(9)]
+    found = difference(result(*rows).table(), result(rows[0]).table(), manifest(), ADDS_UP)
+    assert found.sums["net_sales"] == Sum(
+        "8999999999999999999999999999999.9991",
+        "999999999999999999999999999999.9999",
+        "-7999999999999999999999999999999.9992",
+    )
+
+
 def test_what_does_not_add_up_is_restated_without_a_sum() -> None:
     before, after = (
         result(f'"Laptop","{units}","998.0000","2026-03-04","true"'.encode()).table()

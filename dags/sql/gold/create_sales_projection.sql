@@ -8,11 +8,11 @@ CREATE TABLE IF NOT EXISTS sales_projection (
     level string COMMENT 'total, category or product',
     name string COMMENT 'of the category or product, else total',
     measure string COMMENT 'revenue or units, both without cancelled and returned orders',
-    projected decimal(18, 4) COMMENT 'the expectation, products add up to categories and total',
-    low_80 decimal(18, 4) COMMENT 'lower end of the 80 % interval',
-    high_80 decimal(18, 4) COMMENT 'upper end of the 80 % interval',
-    low_95 decimal(18, 4) COMMENT 'lower end of the 95 % interval',
-    high_95 decimal(18, 4) COMMENT 'upper end of the 95 % interval',
+    projected decimal(38, 4) COMMENT 'the expectation, products add up to categories and total',
+    low_80 decimal(38, 4) COMMENT 'lower end of the 80 % interval',
+    high_80 decimal(38, 4) COMMENT 'upper end of the 80 % interval',
+    low_95 decimal(38, 4) COMMENT 'lower end of the 95 % interval',
+    high_95 decimal(38, 4) COMMENT 'upper end of the 95 % interval',
     model string COMMENT 'what projected it'
 )
 PARTITIONED BY (as_of)

@@ -44,7 +44,7 @@ SELECT
     count(*) AS customers,
     sum(orders) AS orders,
     sum(spent) AS net_sales,
-    CAST(sum(spent) / count(*) AS decimal(18, 2)) AS spent_per_customer,
+    CAST(sum(spent) / count(*) AS decimal(38, 2)) AS spent_per_customer,
     CAST(CAST(sum(days_since) AS decimal(18, 4)) / count(*) AS decimal(18, 1)) AS days_since_last_order
 FROM named
 GROUP BY segment

@@ -27,8 +27,8 @@ SELECT
     coalesce(net_sales, 0) AS net_sales,
     coalesce(customers, 0) AS customers,
     coalesce(products, 0) AS products,
-    CAST(net_sales / nullif(net_orders, 0) AS decimal(18, 2)) AS average_basket,
-    CAST(CAST(net_units AS decimal(18, 4)) / nullif(net_orders, 0) AS decimal(18, 2)) AS units_per_order
+    CAST(net_sales / nullif(net_orders, 0) AS decimal(38, 2)) AS average_basket,
+    CAST(CAST(net_units AS decimal(38, 4)) / nullif(net_orders, 0) AS decimal(38, 2)) AS units_per_order
 FROM (
     VALUES
         (DATE '{{ compared[0] }}', 'the day', 1),

@@ -55,7 +55,7 @@ covered AS (
 )
 SELECT
     product_name, in_catalogue, opening_stock, restocked, sold, stock, on_order, next_arrival,
-    CAST(CAST(sold_in_28_days AS decimal(18, 4)) / 28 AS decimal(18, 2)) AS sold_per_day,
+    CAST(CAST(sold_in_28_days AS decimal(38, 4)) / 28 AS decimal(38, 2)) AS sold_per_day,
     days_of_cover,
     date_add('day', days_of_cover, DATE '{{ task.day }}') AS stock_out_date,
     reorder_point, lead_time_days,

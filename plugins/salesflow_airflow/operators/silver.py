@@ -11,6 +11,7 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from salesflow.declared_decimals import widened_decimals
 from salesflow.merges import Watermark, cuts, timestamp_literal
 from salesflow.schema import Column
 from salesflow.silver import ORDERS_TABLE, TableAltered, missing_columns
@@ -23,14 +24,15 @@ _CREATES: Final = re.compile(r"^CREATE (?:EXTERNAL )?TABLE IF NOT EXISTS (\w+)",
 class DeclareTablesOperator(AthenaStatementOperator):
     """Makes the tables and views as they are declared.
 
-    Tables are created unless they are there; the table of orders then gets the
-    columns that were declared since. If somebody has altered it by hand, the task fails with the
-    column's name.
+    Tables are created unless they are there; those that are get the digits that their decimals were
+    declared with since, and the table of orders the columns. If somebody has altered that by hand,
+    the task fails with the column's name.
 
     Args:
         tables: statements; they refer to the lake's bucket as ``task.bucket``.
         views: statements, run last.
         add_columns: a statement that refers to the columns as ``task.columns``.
+        widen_column: a statement that refers to ``task.table`` and ``task.widened``.
     """
 
     template_fields: Sequence[str] = ("bucket", "tables", "views", *AthenaOperator.template_fields)
@@ -42,6 +44,7 @@ class DeclareTablesOperator(AthenaStatementOperator):
         tables: Sequence[str],
         views: Sequence[str],
         add_columns: str = "sql/silver/add_columns.sql",
+        widen_column: str = "sql/gold/widen_column.sql",
         **kwargs: Any,
     ) -> None:
         super().__init__(query="", **kwargs)
@@ -50,14 +53,20 @@ class DeclareTablesOperator(AthenaStatementOperator):
         self.add_columns = add_columns
         self.views = list(views)
         self.columns: list[Column] = []
+        self.widen_column = widen_column
+        self.table = ""
+        self.widened = ("", "")
 
     def execute(self, context: Context) -> list[str]:
         """Run the statements; the names of the columns that were added."""
         there = self._catalogue()
         # To ask for each table in a statement of its own would take seconds in every run.
         for statement in self.tables:
-            if _name_of(statement) not in there:
+            name = _name_of(statement)
+            if name is None or name not in there:
                 self.run_statement(statement, context)
+            else:
+                self._widen(context, name, statement, there[name])
         if ORDERS_TABLE in there:
             self.columns = self._missing_columns(there[ORDERS_TABLE])
         if self.columns:
@@ -74,6 +83,13 @@ class DeclareTablesOperator(AthenaStatementOperator):
             .paginate(DatabaseName=self.database)
         )
         return {table["Name"]: table for page in pages for table in page["TableList"]}
+
+    def _widen(self, context: Context, name: str, statement: str, table: Mapping[str, Any]) -> None:
+        self.table = name
+        columns = table["StorageDescriptor"]["Columns"]
+        for column, kind in widened_decimals(statement, columns).items():
+            self.widened = (column, kind)
+            self.run_statement(self.render_template(self.widen_column, context), context)
 
     def _missing_columns(self, table: Mapping[str, Any]) -> list[Column]:
         try:

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+from salesflow.numbers import EXACT
+
 NARROW_SPACE: Final = "\u202f"
 MINUS: Final = "\u2212"
 NONE: Final = "–"
@@ -52,7 +54,7 @@ def number(value: Number | None, decimals: int = 0) -> str:
     """1,234.5: rounded half up, a true minus sign; a dash for None."""
     if value is None:
         return NONE
-    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, EXACT)
     return f"{rounded:,f}".replace("-", MINUS) if rounded else f"{abs(rounded):f}"
 
 
@@ -81,7 +83,7 @@ def change(now: Number | None, before: Number | None) -> str:
         return NONE
     relative = (Decimal(str(now)) / Decimal(str(before)) - 1) * 100
     text = percent(relative)
-    return text if text.startswith(MINUS) or not round(relative, 1) else f"+{text}"
+    return text if text.startswith(MINUS) or text == percent(0) else f"+{text}"
 
 
 def long_day(day: date) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
+from salesflow.numbers import EXACT
 from salesflow.projection.history import WEEK, DaySales, KnownDays
 from salesflow.projection.rows import Accuracy, Level, ProjectedDay
 from salesflow.projection.series import category_of, others
@@ -23,7 +24,13 @@ def accuracy(
     Only known days count; a projection of which no day is known yet has no row. The products that
     a projection took together are taken together here too, with those that came since.
     """
-    actual = _Actual(sales, known)
+    with localcontext(EXACT):
+        return _accuracies(projected, _Actual(sales, known), known)
+
+
+def _accuracies(
+    projected: Iterable[ProjectedDay], actual: _Actual, known: KnownDays
+) -> list[Accuracy]:
     by_date: defaultdict[date, defaultdict[_Key, list[ProjectedDay]]] = defaultdict(
         lambda: defaultdict(list)
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final
 
 import numpy as np
 
+from salesflow.numbers import EXACT
 from salesflow.projection.backtest import Backtest, Flags, backtest
 from salesflow.projection.choice import Choice, choose
 from salesflow.projection.history import HORIZON, WEEK, DaySales, KnownDays
@@ -70,7 +71,8 @@ def project(
         past = backtest(history, measure)
         now = len(past.origins) - 1
         choice = choose(past, now)
-        days += _projected_days(history, measure, past, choice)
+        with localcontext(EXACT):
+            days += _projected_days(history, measure, past, choice)
         results += _results(history, measure, past, choice)
     return Projection(history.days[-1], tuple(days), tuple(results), history.not_projected)
 

@@ -31,7 +31,7 @@ https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
 
 _TYPES: Final[Mapping[Any, str]] = {
     date: "date",
-    Decimal: "decimal(18, 4)",
+    Decimal: "decimal(38, 4)",
     float: "double",
     int: "integer",
 }
@@ -68,7 +68,7 @@ def columns(row_type: type[Any]) -> dict[str, str]:
 def column_info(row_type: type[Any]) -> list[dict[str, Any]]:
     """The columns as Athena describes those of a result."""
     return [
-        {"Name": name, "Type": "decimal", "Precision": 18, "Scale": 4}
+        {"Name": name, "Type": "decimal", "Precision": 38, "Scale": 4}
         if kind.startswith("decimal")
         else {"Name": name, "Type": kind}
         for name, kind in columns(row_type).items()
