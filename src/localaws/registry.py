@@ -70,6 +70,8 @@ def configure(
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,
         "LAMBDA_EXECUTOR": "local",
+        # It would look after containers; none of this machine's is ours.
+        "DOCKER_HOST": "unix:///dev/null/none",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": os.environ.get("SALESFLOW_AWS_LOG_LEVEL", "WARNING"),

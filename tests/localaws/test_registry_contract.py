@@ -22,6 +22,13 @@ def test_version_is_the_one_that_was_read() -> None:
 
 
 @pytest.mark.usefixtures("local_aws")
+def test_it_looks_at_no_container_of_this_machine() -> None:
+    from ministack import app
+
+    assert app._reaper_docker_client() is None
+
+
+@pytest.mark.usefixtures("local_aws")
 def test_services_are_async_handlers_by_their_botocore_name() -> None:
     from ministack import app
 
