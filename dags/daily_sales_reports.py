@@ -112,8 +112,8 @@ def daily_sales_reports() -> None:
         **after_all,
     )
 
-    outputs >> reports  # so that nothing has succeeded where nothing is deployed
-    day >> declare_tables >> silver >> days >> run_report >> [record_restatements, write_page]
+    day >> outputs >> reports  # so that nothing has succeeded for a day that is refused
+    outputs >> declare_tables >> silver >> days >> run_report >> [record_restatements, write_page]
     [run_report, record_restatements] >> record_reports
 
 

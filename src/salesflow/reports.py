@@ -9,6 +9,8 @@ from typing import Any, Final
 
 _ADDS_UP: Final = re.compile(r"^-- Adds up: (.+)$", re.MULTILINE)
 _NOTHING: Final = "nothing"
+_FIRST_DAY: Final = date(1900, 1, 1)
+"""Reports look back by a year, and projections by three: not beyond the first day there is."""
 
 
 class HeaderRefused(ValueError):
@@ -23,7 +25,7 @@ def report_day(text: str, today: date) -> date:
     """The day that a text names (YYYY-MM-DD); today's report is of what there is so far.
 
     Raises:
-        DayRefused: the text is malformed, or the day is in the future.
+        DayRefused: the text is malformed, or the day is in the future or before 1900.
     """
     try:
         day = date.fromisoformat(text)
@@ -31,6 +33,8 @@ def report_day(text: str, today: date) -> date:
         raise DayRefused(f"{text!r} is no day: write it as YYYY-MM-DD") from None
     if day.isoformat() != text:
         raise DayRefused(f"{text!r} is no day: write it as YYYY-MM-DD")
+    if day < _FIRST_DAY:
+        raise DayRefused(f"{text} is too long ago: the first day is {_FIRST_DAY.isoformat()}")
     if day > today:
         raise DayRefused(f"{text} is in the future: it is {today.isoformat()} (UTC)")
     return day

@@ -259,6 +259,19 @@ def test_what_the_others_stored_is_recorded_although_a_report_failed(dag_bag: An
     assert "record_restatements" in dag.get_task("record_reports").upstream_task_ids
 
 
+def test_no_page_is_tried_of_a_day_that_is_refused(dag_bag: Any) -> None:
+    """All that the page waits for comes after the day, so nothing of it has succeeded."""
+    dag = dag_bag.dags["daily_sales_reports"]
+    after = dag.get_task("choose_day").get_flat_relative_ids(upstream=False)
+    for task in ("write_page", "record_restatements"):
+        assert dag.get_task(task).upstream_task_ids <= after
+
+
+def test_a_run_that_found_no_days_writes_no_page(lake: ChangelogLake) -> None:
+    with pytest.raises(AirflowSkipException, match="no days to write pages of: see find_days"):
+        write([])
+
+
 def test_no_page_is_tried_where_nothing_is_deployed(dag_bag: Any) -> None:
     """All that the page waits for is skipped with the names of what is deployed."""
     dag = dag_bag.dags["daily_sales_reports"]

@@ -34,6 +34,12 @@ def test_a_day_in_the_future_is_refused() -> None:
         report_day("2026-03-05", TODAY)
 
 
+def test_a_day_before_there_were_shops_is_refused() -> None:
+    assert report_day("1900-01-01", TODAY) == date(1900, 1, 1)
+    with pytest.raises(DayRefused, match="0001-01-01 is too long ago: the first day is 1900-01-01"):
+        report_day("0001-01-01", TODAY)
+
+
 def test_a_token_is_what_athena_takes_and_tells_parts_apart() -> None:
     token = request_token("dag", "run", 1)
     assert 32 <= len(token) <= 128

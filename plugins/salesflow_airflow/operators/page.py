@@ -12,7 +12,6 @@ from airflow.providers.amazon.aws.links.base_aws import BaseAwsLink
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import (
     AirflowException,
-    AirflowFailException,
     AirflowSkipException,
 )
 from airflow.sdk.execution_time.xcom import XCom
@@ -49,7 +48,7 @@ class WritePageOperator(BaseOperator):
 
     What is stored is shown, but for the reports of this run that have failed on that day: they are
     left out, and the page says so. A day of which nothing is stored has no page: the task fails at
-    the end, and names it; in a run without reports it is skipped.
+    the end, and names it; in a run without reports it is skipped, and so is it without days.
 
     Args:
         days: YYYY-MM-DD, the run's own day first: the link leads to its page.
@@ -105,7 +104,7 @@ class WritePageOperator(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Write the pages, day by day."""
         if not self.days:
-            raise AirflowFailException("there are no days to write pages of: see find_days")
+            raise AirflowSkipException("there are no days to write pages of: see find_days")
         if self.reports and not REPORTS & set(self.reports):
             raise AirflowSkipException(f"no page shows {', '.join(self.reports)}")
         results = [result for results in self.results for result in results]
