@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from daily_page import EMPTY, FULL, named
+from daily_page import EMPTY, FULL, costly, named
 from salesflow.pages.page import render
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
+SCREENS = {"desk": (1280, 900), "phone": (390, 844), "laptop": (1366, 900)}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    for name, report in (("full", FULL), ("empty", EMPTY), ("hostile", named(HOSTILE))):
+    pages = {"full": FULL, "empty": EMPTY, "hostile": named(HOSTILE), "costly": costly()}
+    for name, report in pages.items():
         (folder / f"{name}.html").write_bytes(render(report))
     return folder
 
@@ -71,6 +72,8 @@ class Opened:
         ("empty", "phone", "dark"),
         ("hostile", "desk", "light"),
         ("hostile", "phone", "light"),
+        ("costly", "laptop", "light"),
+        ("costly", "phone", "light"),
     ],
 )
 def test_it_is_drawn_without_a_network_and_fits(
@@ -86,6 +89,29 @@ def test_it_is_drawn_without_a_network_and_fits(
         drawn = chart.locator("svg.main-svg").first.bounding_box()
         assert drawn is not None
         assert drawn["width"] <= (chart.bounding_box() or drawn)["width"] + 1
+
+
+@pytest.mark.parametrize("screen", ["laptop", "phone"])
+def test_a_table_of_large_amounts_scrolls_by_itself_and_shows_that_there_is_more(
+    browser: Any, files: Path, screen: str
+) -> None:
+    page = Opened(browser, files / "costly.html", screen, "light").page
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll('.scroll')]
+            .filter(box => box.scrollWidth > box.clientWidth)
+            .map(box => {
+                box.scrollLeft = box.scrollWidth;
+                const cell = box.querySelector('tbody tr td:last-child');
+                const end = cell.getBoundingClientRect().right;
+                return {
+                    whole: end <= box.getBoundingClientRect().right + 1,
+                    shadows: getComputedStyle(box).backgroundAttachment,
+                };
+            })"""
+    )
+    assert len(wide) >= 3
+    assert {table["whole"] for table in wide} == {True}
+    assert {table["shadows"] for table in wide} == {"local, local, scroll, scroll"}
 
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "#17202b"), ("dark", "#e7ebf0")])
