@@ -22,6 +22,7 @@ from salesflow.orders import Order, Put, Write
 from salesflow.patience import Patience
 from salesflow.queries import Answer, ask
 from salesflow.warehouse import restocks_of, store_restocks
+from written_orders import newest
 
 UNTIL = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DAY = date(2026, 3, 3)
@@ -153,17 +154,6 @@ def deliveries(writes: Iterable[Write]) -> list[Delivery]:
 
 def midnight(day: date) -> str:
     return f"{day} 00:00:00"
-
-
-def newest(writes: Iterable[Write]) -> Orders:
-    """The orders as they are after all writes."""
-    orders: dict[str, Order] = {}
-    for write in writes:
-        if isinstance(write, Put):
-            orders[write.orderid] = write.order
-        else:
-            orders.pop(write.orderid)
-    return list(orders.values())
 
 
 def unusual(order: Order) -> Order:

@@ -25,9 +25,9 @@ from compose.stacks import (
     token,
     until,
 )
-from generated_shop import newest
 from salesflow.demo import __main__ as demo
 from salesflow.generator import history
+from written_orders import newest
 
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 BACK_SECONDS = 420

@@ -21,7 +21,7 @@ from salesflow.dashboard.lake import read_lake
 from salesflow.deliveries import BRONZE_PREFIX, ERROR_PREFIX
 from salesflow.generator import history
 from salesflow.live import Sales
-from salesflow.orders import Order, Put
+from written_orders import newest
 
 ORDERS = 300
 DAYS = 5
@@ -60,20 +60,12 @@ LATE = {
 POISON = {"product_name": {"S": "Laptop"}, "quantity": {"N": "1"}, "price": {"S": "a lot"}}
 
 
-def orders_of_the_generator() -> dict[str, Order]:
-    """The newest state of each order that still exists, by the generator's own account."""
-    newest: dict[str, Order] = {}
-    for write in history(orders=ORDERS, days=DAYS, until=UNTIL, seed=SEED):
-        if isinstance(write, Put):
-            newest[write.orderid] = write.order
-        else:
-            del newest[write.orderid]
-    return newest
+WRITES = list(history(orders=ORDERS, days=DAYS, until=UNTIL, seed=SEED))
+NEWEST = newest(WRITES)
+"""The newest state of each order that still exists, by the generator's own account."""
 
-
-NEWEST = orders_of_the_generator()
-CHANGES = sum(1 for _ in history(orders=ORDERS, days=DAYS, until=UNTIL, seed=SEED))
-OF_DAY = [order for order in NEWEST.values() if (order.order_ts or "").startswith(DAY)]
+CHANGES = len(WRITES)
+OF_DAY = [order for order in NEWEST if (order.order_ts or "").startswith(DAY)]
 
 
 def generate(pipeline: Pipeline, **more: Any) -> dict[str, str]:
@@ -130,7 +122,7 @@ def test_the_current_orders_are_the_generators_to_the_last_decimal(pipeline: Pip
         "SELECT count(*), sum(quantity * price) FROM orders_current WHERE length(orderid) = 26"
     )
     assert int(count or 0) == len(NEWEST)
-    assert Decimal(total or 0) == sum(o.quantity * o.price for o in NEWEST.values())
+    assert Decimal(total or 0) == sum(o.quantity * o.price for o in NEWEST)
 
 
 @pytest.mark.parametrize("orderid", SHAPES)
