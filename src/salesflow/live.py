@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from salesflow.live_table import (
     HOURS,
     LATEST,
-    MINUTES,
     SALE_COUNTERS,
     SHOWN_AT_ONCE,
     SOLD,
     hour_point,
     minute_point,
+    minutes_series,
     products_series,
     time_of,
 )
@@ -177,18 +177,18 @@ class LiveTotals:
         days = (today, today - _DAY, today - 7 * _DAY)
         by_hour = {period.start: period for period in self.hours(days[-1], days[0] + 24 * _HOUR)}
         hours = [tuple(by_hour[day + hour * _HOUR] for hour in range(24)) for day in days]
-        so_far = []
-        for day, of_day in zip(days, hours, strict=True):
-            same_time = day + (now - today)
-            running = self.minutes(same_time.replace(minute=0), same_time)
-            whole = (period.figures for period in of_day[: now.hour])
-            so_far.append(_sum([*whole, *(period.figures for period in running)]))
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        running = [self.minutes(hour - (today - day), now - (today - day)) for day in days]
+        so_far = [
+            _sum(period.figures for period in (*of_day[: now.hour], *minutes))
+            for of_day, minutes in zip(hours, running, strict=True)
+        ]
         products, complete = self.products(today)
         counted_at, latest = self.latest()
         return LiveView(
             now=now,
             counted_at=counted_at,
-            minutes=tuple(self.minutes(now - 59 * _MINUTE, now)),
+            minutes=(*self.minutes(now - 59 * _MINUTE, hour - _MINUTE), *running[0]),
             hours=(hours[0], hours[1], hours[2]),
             so_far=(so_far[0], so_far[1], so_far[2]),
             products=products,
@@ -197,8 +197,14 @@ class LiveTotals:
         )
 
     def minutes(self, first: datetime, last: datetime) -> list[Period]:
-        """The minutes from that of `first` to that of `last`; nine days of them are kept."""
-        points = self._between(MINUTES, minute_point(first), minute_point(last) + _END)
+        """The minutes from that of `first` to that of `last`, by a request for each hour that they
+        touch; nine days of them are kept."""
+        points: list[_Item] = []
+        hour = first.replace(minute=0, second=0, microsecond=0)
+        while hour <= last:
+            series = minutes_series(hour)
+            points += self._between(series, minute_point(first), minute_point(last) + _END)
+            hour += _HOUR
         return list(_periods(points, first.replace(second=0, microsecond=0), last, _MINUTE))
 
     def hours(self, first: datetime, last: datetime) -> list[Period]:

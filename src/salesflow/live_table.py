@@ -2,14 +2,14 @@
 
 | series | point | what |
 |---|---|---|
-| `minutes` | `2026-03-01T13:45#<lane>` | the orders and the changes of a minute |
+| `minutes#2026-03-01T13` | `2026-03-01T13:45#<lane>` | the orders and the changes of a minute |
 | `hours` | `2026-03-01T13#<lane>` | the same of an hour; a day is its 24 hours |
 | `products#2026-03-01` | `<digest>#<lane>` | the orders of a day of one product of one category |
 | `latest` | `<arrival>#<shard>:<number>` | the newest changes of one transaction |
 | `order#<orderid>` | `state` | what is counted of an order |
 
 All times are UTC. An order counts in the minute in which it was placed, a change in that in which
-it happened. Whatever the traffic, an hour of minutes or a week of hours is one Query.
+it happened. Whatever the traffic, an hour's minutes or a week's hours are one Query.
 
 The writers of different shards count in different lanes, so that they don't write the same items;
 a total is the sum over its lanes.
@@ -96,7 +96,7 @@ def _totals_of_minute(minute: int, lane: int) -> tuple[Total, Total]:
     begin = minute * 60
     at = datetime.fromtimestamp(begin, UTC)
     return (
-        Total(MINUTES, f"{at:{_MINUTE}}#{lane}", begin + _seconds(MINUTES_KEPT)),
+        Total(minutes_series(at), f"{at:{_MINUTE}}#{lane}", begin + _seconds(MINUTES_KEPT)),
         Total(HOURS, f"{at:{_HOUR}}#{lane}", begin // 3600 * 3600 + _seconds(HOURS_KEPT)),
     )
 
@@ -117,6 +117,11 @@ def total_of_product(epoch_seconds: int, product: Product, lane: int) -> Total:
 def products_series(day: datetime) -> str:
     """The series of the products of a day."""
     return f"{PRODUCTS}#{day:%Y-%m-%d}"
+
+
+def minutes_series(at: datetime) -> str:
+    """The series of the minutes of the hour of a time."""
+    return f"{MINUTES}#{hour_point(at)}"
 
 
 def minute_point(at: datetime) -> str:
