@@ -1,24 +1,31 @@
-"""Silver equals the orders, whatever the chain does to their changes on the way."""
+"""Silver and the live totals equal the orders, whatever becomes of their changes on the way."""
 
 from __future__ import annotations
 
 import gzip
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline_runs import Pipeline
+from saboteur import sabotage
 from salesflow.generator import history
+from salesflow.live import LiveTotals, Sales
 from salesflow.orders import Delete, Order, Put, Write
+from salesflow.packaging import build_package
 from salesflow.writer import TableWriter
 from shell import Shell
 
+ROOT = Path(__file__).parents[2]
 INSERTS, UPDATES, REMOVALS = 15_000, 4_000, 1_000
 UNTIL = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+COUNTING_SECONDS = 240
 BRONZE = "bronze/orders_changelog/"
 
 
@@ -61,9 +68,15 @@ ORDERS = current()
 
 
 @pytest.fixture(scope="module")
-def shell(pipeline: Pipeline) -> Shell:
-    """A shell on a deployment into which the changes were written, and ingested."""
+def shell(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A shell on a deployment into which the changes were written, and ingested, while the function
+    that counts the live totals fails one time in four."""
     pipeline.run("deploy_pipeline", buffer_interval_seconds=1, transform_buffer_interval_seconds=0)
+    functions, package = pipeline.client("lambda"), tmp_path_factory.mktemp("package")
+    built = build_package(ROOT / "lambdas" / "aggregate_orders", package)
+    sabotage(functions, pipeline.outputs["AggregateFunctionName"], built.path, share=0.25)
+    [mapping] = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=100)
     counts = TableWriter(
         client=pipeline.client("dynamodb"), table=pipeline.outputs["OrdersTableName"]
     ).write(CHANGES)
@@ -101,6 +114,76 @@ def test_silver_has_the_written_orders_to_the_last_decimal(
     pipeline: Pipeline, shell: Shell
 ) -> None:
     assert_exact(pipeline, shell)
+
+
+def test_live_totals_equal_silver_when_the_stream_is_quiet(
+    pipeline: Pipeline, shell: Shell
+) -> None:
+    # GIVEN all changes are counted, though many batches were tried more than once, in parts
+    totals = LiveTotals(pipeline.client("dynamodb"), pipeline.outputs["LiveTotalsName"])
+    deadline = time.monotonic() + COUNTING_SECONDS
+    while (counted := changes_since(totals, UNTIL)) < len(CHANGES):
+        assert time.monotonic() < deadline, f"{counted} of {len(CHANGES)} changes are counted"
+        time.sleep(1)
+    assert counted == len(CHANGES)
+    crashes = crashes_of_function(pipeline)
+    assert crashes >= 20, crashes
+    # THEN hours, minutes and products are silver's, on the days of which all is kept
+    today = UNTIL.replace(hour=0, minute=0, second=0)
+    week, fortnight = today - timedelta(days=8), today - timedelta(days=14)
+    hours = {
+        f"{hour.start:%Y-%m-%dT%H}": hour.figures.placed
+        for hour in totals.hours(fortnight, UNTIL)
+        if hour.figures.placed.orders
+    }
+    assert hours == silver_by("date_format(order_ts, '%Y-%m-%dT%H')", fortnight, pipeline)
+    minutes = {
+        f"{minute.start:%Y-%m-%dT%H:%M}": minute.figures.placed
+        for minute in totals.minutes(week, UNTIL)
+        if minute.figures.placed.orders
+    }
+    assert minutes == silver_by("date_format(order_ts, '%Y-%m-%dT%H:%i')", week, pipeline)
+    products = {
+        f"{day:%Y-%m-%d} {product.name}": product.figures.placed
+        for day in (week + timedelta(days=number) for number in range(9))
+        for product in totals.products(day)[0]
+    }
+    product = "concat(cast(order_date AS varchar), ' ', product_name)"
+    assert products == silver_by(product, week, pipeline)
+    assert len(hours) > 200
+    assert len(minutes) > 1_000
+    assert len(products) > 40
+
+
+def changes_since(totals: LiveTotals, first: datetime) -> int:
+    """How many changes that happened since then are counted."""
+    return sum(hour.figures.changes for hour in totals.hours(first, datetime.now(UTC)))
+
+
+def crashes_of_function(pipeline: Pipeline) -> float:
+    """How often the function that counts has crashed."""
+    answer = pipeline.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": pipeline.outputs["AggregateFunctionName"]}],
+        StartTime=UNTIL,
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in answer["Datapoints"]))
+
+
+def silver_by(key: str, first: datetime, pipeline: Pipeline) -> dict[str, Sales]:
+    """Silver's orders that were placed since then, by an expression."""
+    rows = pipeline.query(
+        f"SELECT {key}, count(*), sum(quantity), sum(quantity * price) FROM orders_current"
+        f" WHERE order_ts >= timestamp '{first:%Y-%m-%d} 00:00:00' GROUP BY 1"
+    )
+    return {
+        str(name): Sales(int(orders or 0), int(units or 0), Decimal(revenue or 0))
+        for name, orders, units, revenue in rows
+    }
 
 
 def test_every_object_delivered_twice_changes_nothing(pipeline: Pipeline, shell: Shell) -> None:

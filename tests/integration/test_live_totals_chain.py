@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from localaws.server import LocalAws
+from saboteur import sabotage
 from salesflow.deployment import deploy_all, read_templates
 from salesflow.generator import history
 from salesflow.live import Figures, LiveTotals, Sales
@@ -26,29 +25,8 @@ from salesflow.writer import TableWriter, WriteCounts, connect
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = read_templates(ROOT / "infra" / "cloudformation")
-ORDERS, DAYS, SEED = 700, 7, 11
+ORDERS, DAYS, SEED = 400, 7, 11
 QUICK = Patience(timeout=60, interval=0.02)
-
-#: Counts as it should, but crashes before, within or after, and reports failures that are none.
-SABOTEUR = """
-import random
-from honest import handler as honest
-
-def handler(event, context):
-    records, dice = event["Records"], random.Random(context.aws_request_id).random()
-    if dice < 0.15:
-        raise RuntimeError("before anything is counted")
-    if dice < 0.3:
-        honest({"Records": records[: len(records) // 2]}, context)
-        raise RuntimeError("in the middle")
-    answer = honest(event, context)
-    if dice < 0.45:
-        raise RuntimeError("after all is counted")
-    if dice < 0.6:
-        first = records[len(records) // 3]["kinesis"]["sequenceNumber"]
-        return {"batchItemFailures": [{"itemIdentifier": first}]}
-    return answer
-"""
 
 
 class Shop:
@@ -88,21 +66,6 @@ class Shop:
         known = sorted(order["orderid"] for order in self.orders())
         removed = writer.write(Delete(self.now, orderid) for orderid in known[::20])
         return replace(counts, removed=counts.removed + removed.removed)
-
-    def sabotage(self) -> None:
-        """Deploy the function with a handler around its own that fails now and then."""
-        buffer = io.BytesIO()
-        with (
-            zipfile.ZipFile(self.package("aggregate_orders").path) as package,
-            zipfile.ZipFile(buffer, "w") as sabotaged,
-        ):
-            for name in package.namelist():
-                renamed = "honest.py" if name == "handler.py" else name
-                sabotaged.writestr(renamed, package.read(name))
-            sabotaged.writestr("handler.py", SABOTEUR)
-        self.client("lambda").update_function_code(
-            FunctionName=self.outputs["AggregateFunctionName"], ZipFile=buffer.getvalue()
-        )
 
     def repeat(self, share: int) -> None:
         """Put every ``share``-th change into the CDC stream again, as a pipe may."""
@@ -215,7 +178,8 @@ def test_live_totals_equal_the_orders_when_the_stream_is_quiet(shop: Shop) -> No
 
 def test_retries_splits_and_repetitions_change_no_total(shop: Shop) -> None:
     began = shop.now
-    shop.sabotage()
+    function, package = shop.outputs["AggregateFunctionName"], shop.package("aggregate_orders")
+    sabotage(shop.client("lambda"), function, package.path, share=0.6)
     counts = shop.write()
     shop.go_on(lambda: shop.counted().changes > 0)
     shop.repeat(3)
