@@ -11,7 +11,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -32,7 +34,8 @@ from salesflow.generator import history, live
 from salesflow.writer import TableWriter, connect
 
 VIEWERS = 50
-WATCH_SECONDS = 60.0
+WATCH_SECONDS = 600.0
+WATCHED_CHANGES_PER_SECOND = 20
 ASK_SECONDS = 5.0
 SHORTEST_STREAM = 590.0
 """The server ends a stream after ten minutes, so that whoever follows it is still logged in."""
@@ -69,12 +72,15 @@ READ_UNIT_PRICE = 0.125 / 1e6
 def measure(watch_seconds: float = WATCH_SECONDS) -> list[Measurement]:
     """Seconds from write to event, dollars an hour, and what fifty viewers get."""
     with local_aws(), tempfile.TemporaryDirectory() as home:
-        outputs = deploy(["storage", "streaming", "analytics"], PipeBatchingWindowSeconds="0")
+        outputs = deploy(["storage", "streaming", "analytics"])
         _write_history(outputs)
         cost = sum(_dollars_per_hour(outputs).values())
         with airflow_api_server(Path(home), {"SALESFLOW_STAGE": STAGE}) as server:
             delays = sorted(_delays(outputs, server.url, server.headers))
-            watched = asyncio.run(_watch(server.url, server.headers, watch_seconds, server.memory))
+            with _shop(outputs):
+                watched = asyncio.run(
+                    _watch(server.url, server.headers, watch_seconds, server.memory)
+                )
     p50, p99 = statistics.median(delays), delays[len(delays) * 99 // 100]
     at = f"at {CHANGES_PER_SECOND} changes/s"
     answers = sorted(watched.seconds)
@@ -259,6 +265,26 @@ def _size(item: dict[str, dict[str, Any]]) -> int:
 
 
 # ---------------------------------------------------------------------- many viewers
+
+
+@contextmanager
+def _shop(outputs: dict[str, str]) -> Iterator[None]:
+    """Orders come and change while the block runs."""
+    closed = threading.Event()
+    writer = TableWriter(client=connect(), table=outputs["OrdersTableName"])
+    writes = live(interval_seconds=0.1, start=datetime.now(UTC), seed=2, hurry=100_000)
+
+    def sell() -> None:
+        while not closed.wait(1):
+            writer.write(islice(writes, WATCHED_CHANGES_PER_SECOND))
+
+    with ThreadPoolExecutor(1) as executor:
+        selling = executor.submit(sell)
+        try:
+            yield
+        finally:
+            closed.set()
+        selling.result()
 
 
 @dataclass

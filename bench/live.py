@@ -31,8 +31,9 @@ def measure() -> list[Measurement]:
     """Seconds from write to total, and how fast a backlog is counted."""
     with local_aws():
         outputs = deploy(["storage", "streaming"])
-        delays = sorted(_delays(outputs, _writes()))
-        backlog, elapsed = _backlog(outputs)
+        began = datetime.now(UTC)
+        delays = sorted(_delays(outputs, began, _writes()))
+        backlog, elapsed = _backlog(outputs, began)
     p50, p99 = statistics.median(delays), delays[len(delays) * 99 // 100]
     at = f"at {CHANGES_PER_SECOND} changes/s"
     return [
@@ -54,10 +55,10 @@ def _writes() -> Iterator[Write]:
     return live(interval_seconds=0.01, start=now - timedelta(minutes=5), seed=1, hurry=100_000)
 
 
-def _delays(outputs: dict[str, str], writes: Iterator[Write]) -> list[float]:
+def _delays(outputs: dict[str, str], began: datetime, writes: Iterator[Write]) -> list[float]:
     """For each write the seconds from its acknowledgement until as many are counted."""
     writer = TableWriter(client=connect(), table=outputs["OrdersTableName"])
-    watch = _Watch(outputs)
+    watch = _Watch(outputs, began)
     watch.start()
     acknowledged: list[float] = []
     begin = time.perf_counter()
@@ -78,13 +79,14 @@ def _delays(outputs: dict[str, str], writes: Iterator[Write]) -> list[float]:
 
 
 class _Watch(threading.Thread):
-    """Looks at the totals again and again, and notes when how many changes were counted."""
+    """Looks at the totals again and again, and notes when how many changes were counted of those
+    that happened since the benchmark began."""
 
-    def __init__(self, outputs: dict[str, str]) -> None:
+    def __init__(self, outputs: dict[str, str], began: datetime) -> None:
         super().__init__(daemon=True)
         client: Any = boto3.client("dynamodb")
         self._totals = LiveTotals(client, outputs["LiveTotalsName"])
-        self._first = datetime.now(UTC)
+        self._first = began
         self._seen: list[tuple[float, int]] = []
         self._ended = threading.Event()
 
@@ -106,19 +108,19 @@ class _Watch(threading.Thread):
         return self._seen
 
 
-def _backlog(outputs: dict[str, str]) -> tuple[int, float]:
+def _backlog(outputs: dict[str, str], began: datetime) -> tuple[int, float]:
     """How many changes waited while the mapping was off, and the seconds until all counted."""
     client: Any = boto3.client("lambda")
     (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
     _turn(client, mapping["UUID"], on=False)
-    watch = _Watch(outputs)
+    watch = _Watch(outputs, began)
     written = 5000
     writes = islice(live(interval_seconds=0.01, start=datetime.now(UTC), seed=2, hurry=1), written)
     TableWriter(client=connect(), table=outputs["OrdersTableName"]).write(writes)
     time.sleep(5)  # for the pipe
     watch.start()
     before = watch.until(0)[-1][1]
-    again = _Watch(outputs)
+    again = _Watch(outputs, began)
     _turn(client, mapping["UUID"], on=True)
     begin = time.perf_counter()
     again.start()
