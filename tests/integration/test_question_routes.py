@@ -340,6 +340,13 @@ def test_a_body_that_is_no_question_is_told_so(body: str, ann: Any) -> None:
     assert response.json().get("error") or response.json()["detail"]
 
 
+def test_a_body_is_read_no_further_than_a_question_can_reach(ann: Any) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = ann.post(QUERIES, content=b" " * 300_000, headers=headers)
+    assert response.status_code == 413
+    assert response.json()["error"] == "a question is sent in 262,144 bytes at most"
+
+
 @pytest.mark.parametrize("path", [f"{QUERIES}/x", f"{QUERIES}/%00/rows", f"{QUERIES}?stage=A%20b"])
 def test_an_id_or_stage_that_can_not_be_is_told_so(path: str, ann: Any) -> None:
     response = ann.get(path)

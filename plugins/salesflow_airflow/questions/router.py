@@ -27,7 +27,7 @@ from salesflow.deployment import Connect
 from salesflow.questions import asking, catalogue
 from salesflow.questions.asking import Question
 from salesflow.questions.cost import DOLLARS_PER_TEBIBYTE
-from salesflow.questions.guard import Refused
+from salesflow.questions.guard import MAX_BYTES, Refused
 from salesflow.questions.spreadsheet import csv_lines
 from salesflow_airflow.dashboard.deployments import Deployment
 from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
@@ -44,6 +44,9 @@ MAX_ROWS: Final = 1000
 
 MAX_LOGGED: Final = 10_000
 """Characters of a question in Airflow's audit log."""
+
+MAX_BODY_BYTES: Final = 8 * MAX_BYTES
+"""Of a request: JSON may take six bytes for a letter."""
 
 _BODY: Final = 'a question is sent as {"sql": "…"}'
 
@@ -95,10 +98,16 @@ def _host(origin: str) -> str | None:
 async def asked(request: Request) -> str:
     """The question in a request's body.
 
-    It is read here, since FastAPI reads a body before it knows whether there is a login.
+    It is read here, since FastAPI reads a body before it knows whether there is a login, and no
+    further than a question can reach.
     """
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > MAX_BODY_BYTES:
+            raise NotAsked(413, f"a question is sent in {MAX_BODY_BYTES:,} bytes at most")
     try:
-        body = await request.json()
+        body = json.loads(read)
     except (ValueError, RecursionError) as error:
         raise Refused(_BODY) from error
     if not isinstance(body, dict) or set(body) != {"sql"} or not isinstance(body["sql"], str):
