@@ -172,6 +172,8 @@ class LiveTotals:
 
     def view(self, now: datetime) -> LiveView:
         """All that a dashboard shows. Raises the client's errors."""
+        # Read first: what is among the latest changes is in the totals, too.
+        counted_at, latest = self.latest()
         now = now.astimezone(UTC)
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         days = (today, today - _DAY, today - 7 * _DAY)
@@ -184,7 +186,6 @@ class LiveTotals:
             for of_day, minutes in zip(hours, running, strict=True)
         ]
         products, complete = self.products(today)
-        counted_at, latest = self.latest()
         return LiveView(
             now=now,
             counted_at=counted_at,

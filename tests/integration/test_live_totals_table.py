@@ -325,6 +325,21 @@ def test_lanes_are_summed(disturbed: Disturbed, totals: LiveTotals) -> None:
     assert [product.figures.sold.orders for product in view.products] == [LANES]
 
 
+def test_what_is_among_the_latest_is_counted_in_the_same_view(disturbed: Disturbed) -> None:
+    # GIVEN a change that is counted before each request of a view
+    client, numbers = connect(), count()
+    client.meta.events.register(
+        "before-call.dynamodb.Query",
+        lambda **_: disturbed.writer().count([change(str(next(numbers)))], 0, NOW),
+    )
+    # WHEN it is read
+    view = LiveTotals(client, TABLE).view(NOW)
+    # THEN nothing is shown that isn't counted
+    shown = len(view.latest)
+    assert 0 < shown <= view.so_far[0].inserted
+    assert shown <= sum(product.figures.sold.orders for product in view.products)
+
+
 def test_the_latest_changes_are_those_that_arrived_last(
     disturbed: Disturbed, totals: LiveTotals
 ) -> None:
