@@ -154,6 +154,7 @@ def test_it_follows_airflows_theme_and_the_screen(opened: Any) -> None:
         assert scheme in page.locator("html").get_attribute("class").split()
         assert root.evaluate("node => getComputedStyle(node).colorScheme") == scheme
         assert root.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+        root.evaluate("node => node.scrollTo(0, 0)")
         page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
