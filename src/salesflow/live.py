@@ -1,13 +1,14 @@
 """Reads the live totals for those who look at them: as many items, whatever the traffic.
 
-What a dashboard shows takes seven requests, eight while little happens.
+What a dashboard shows takes seven requests; while little happens, one more for each hour back to
+the hundredth latest change, a day at most.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from salesflow.live_table import (
     HOURS,
-    LATEST,
+    LATEST_KEPT,
+    MINUTES_KEPT,
     SALE_COUNTERS,
     SHOWN_AT_ONCE,
     SOLD,
+    arrival_of,
     hour_point,
+    latest_series,
     minute_point,
     minutes_series,
     products_series,
@@ -173,7 +177,7 @@ class LiveTotals:
     def view(self, now: datetime) -> LiveView:
         """All that a dashboard shows. Raises the client's errors."""
         # Read first: what is among the latest changes is in the totals, too.
-        counted_at, latest = self.latest()
+        counted_at, latest = self.latest(now)
         now = now.astimezone(UTC)
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         days = (today, today - _DAY, today - 7 * _DAY)
@@ -236,27 +240,52 @@ class LiveTotals:
         best = sorted(sold, key=lambda product: (-product.figures.sold.revenue, product.name))
         return tuple(best), complete
 
-    def latest(
-        self, limit: int = LATEST_CHANGES
-    ) -> tuple[datetime | None, tuple[LatestChange, ...]]:
-        """When the newest change was counted, and the latest changes, the newest first.
+    def figures(self, first: datetime, last: datetime) -> Figures:
+        """What is counted from the minute of `first` to that of `last`, by three requests: whole
+        hours are read as such. The first hour counts whole if its minutes aren't kept any more."""
+        begin, end = (at.replace(minute=0, second=0, microsecond=0) for at in (first, last))
+        if begin == end:
+            return _sum(period.figures for period in self.minutes(first, last))
+        periods = self.minutes(end, last)
+        if last - first < MINUTES_KEPT:
+            periods += self.minutes(first, begin + 59 * _MINUTE)
+            begin += _HOUR
+        if begin < end:
+            periods += self.hours(begin, end - _HOUR)
+        return _sum(period.figures for period in periods)
 
-        An item holds many changes while much happens, and one while little does.
-        """
-        request = self._query(LATEST) | {"ScanIndexForward": False}
+    def latest(
+        self, now: datetime, limit: int = LATEST_CHANGES
+    ) -> tuple[datetime | None, tuple[LatestChange, ...]]:
+        """When the newest change was counted, and the latest changes, the newest first; those of a
+        day are kept."""
         items: list[_Item] = []
         changes: list[tuple[str, LatestChange]] = []
-        for most in (2 * -(-limit // SHOWN_AT_ONCE), limit):
-            page = self.client.query(**request, Limit=most)
-            items += page["Items"]
-            changes += [change for item in page["Items"] for change in _latest(item)]
-            if len(changes) >= limit or "LastEvaluatedKey" not in page:
+        for page in self._newest(now):
+            items += page
+            changes += [change for item in page for change in _latest(item)]
+            if len(changes) >= limit:
                 break
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
         counted = max((int(item["counted_at"]["N"]) for item in items), default=None)
         newest = sorted(changes, key=lambda change: change[0], reverse=True)[:limit]
         at = None if counted is None else datetime.fromtimestamp(counted / 1000, UTC)
         return at, tuple(change for _, change in newest)
+
+    def _newest(self, now: datetime) -> Iterator[Sequence[_Item]]:
+        """Pages of the latest changes, hour by hour back.
+
+        An item holds many changes while much happens, and one while little does.
+        """
+        for hours in range(int(LATEST_KEPT / _HOUR) + 1):
+            request = self._query(latest_series(now.astimezone(UTC) - hours * _HOUR))
+            request |= {"ScanIndexForward": False, "Limit": 2 * -(-LATEST_CHANGES // SHOWN_AT_ONCE)}
+            while True:
+                page = self.client.query(**request)
+                yield page["Items"]
+                if "LastEvaluatedKey" not in page:
+                    break
+                request["Limit"] = LATEST_CHANGES
+                request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _between(self, series: str, first: str, last: str) -> Iterator[_Item]:
         request = self._query(series)
@@ -314,13 +343,12 @@ def _sum(figures: Iterable[Figures]) -> Figures:
 def _latest(item: _Item) -> Iterator[tuple[str, LatestChange]]:
     for shown in json.loads(item["changes"]["S"]):
         mark = shown.pop("arrived")
-        arrived_ms = int(mark.partition("#")[0])
         yield (
             mark,
             LatestChange(
                 **shown
                 | {
-                    "arrived": datetime.fromtimestamp(arrived_ms / 1000, UTC),
+                    "arrived": arrival_of(mark),
                     "changed_at": datetime.fromtimestamp(shown["changed_at"], UTC),
                     "quantity": int(shown["quantity"]) if "quantity" in shown else None,
                     "price": Decimal(shown["price"]) if "price" in shown else None,

@@ -5,7 +5,7 @@
 | `minutes#2026-03-01T13` | `2026-03-01T13:45#<lane>` | the orders and the changes of a minute |
 | `hours` | `2026-03-01T13#<lane>` | the same of an hour; a day is its 24 hours |
 | `products#2026-03-01` | `<digest>#<lane>` | the orders of a day of one product of one category |
-| `latest` | `<arrival>#<shard>:<number>` | the newest changes of one transaction |
+| `latest#2026-03-01T13` | `<arrival>#<shard>:<number>` | the newest changes of one transaction |
 | `order#<orderid>` | `state` | what is counted of an order |
 
 All times are UTC. An order counts in the minute in which it was placed, a change in that in which
@@ -32,7 +32,7 @@ LANES: Final = 8
 MINUTES_KEPT: Final = timedelta(days=9)
 HOURS_KEPT: Final = timedelta(days=15)
 PRODUCTS_KEPT: Final = timedelta(days=9)
-LATEST_KEPT: Final = timedelta(days=2)
+LATEST_KEPT: Final = timedelta(days=1)
 ORDERS_KEPT: Final = timedelta(days=17)
 """Longer than any total: when an order is forgotten, so is all that it counted in."""
 
@@ -124,6 +124,11 @@ def minutes_series(at: datetime) -> str:
     return f"{MINUTES}#{hour_point(at)}"
 
 
+def latest_series(arrived: datetime) -> str:
+    """The series of the latest changes of the hour in which they arrived."""
+    return f"{LATEST}#{hour_point(arrived)}"
+
+
 def minute_point(at: datetime) -> str:
     """Where the items of a minute begin."""
     return f"{at.astimezone(UTC):{_MINUTE}}"
@@ -145,6 +150,11 @@ def order_series(orderid: str) -> str:
     if len(orderid.encode()) > _KEY_BYTES:
         orderid = sha256(orderid.encode()).hexdigest()
     return f"{ORDER}#{orderid}"
+
+
+def arrival_of(mark: str) -> datetime:
+    """When a change arrived in the stream, by the stream's mark of it."""
+    return datetime.fromtimestamp(int(mark.partition("#")[0]) / 1000, UTC)
 
 
 def lane_of(shard_id: str) -> int:

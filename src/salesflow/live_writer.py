@@ -22,13 +22,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from salesflow.live_table import (
-    LATEST,
     LATEST_KEPT,
     ORDERS_KEPT,
     STATE,
     Product,
     Total,
+    arrival_of,
     lane_of,
+    latest_series,
     order_series,
 )
 from salesflow.live_totals import (
@@ -174,7 +175,7 @@ class TotalsWriter:
             "Put": {
                 "TableName": self.table,
                 "Item": {
-                    "series": {"S": LATEST},
+                    "series": {"S": latest_series(arrival_of(latest[0].arrived))},
                     "point": {"S": latest[0].arrived},
                     "expires": _n(expires),
                     "counted_at": _n(int(now.timestamp() * 1000)),

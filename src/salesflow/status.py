@@ -107,10 +107,8 @@ def _live_totals(
     connect: Connect, outputs: Mapping[str, str], now: datetime, window: timedelta
 ) -> Hop:
     totals = LiveTotals(connect("dynamodb"), outputs["LiveTotalsName"])
-    # Minutes of a day at most: as many as a page holds.
-    look = totals.minutes if window <= timedelta(days=1) else totals.hours
-    counted = sum(period.figures.changes for period in look(now - window, now))
-    _, latest = totals.latest(limit=1)
+    counted = totals.figures(now - window, now).changes
+    _, latest = totals.latest(now, limit=1)
     failures = connect("sqs").get_queue_attributes(
         QueueUrl=outputs["LiveFailureQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]

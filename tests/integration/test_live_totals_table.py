@@ -117,7 +117,13 @@ def totals(dynamodb: Any) -> LiveTotals:
     return LiveTotals(dynamodb, TABLE)
 
 
-def change(orderid: str = "1", number: int = 1, kind: str = "INSERT", **values: str) -> Change:
+def change(
+    orderid: str = "1",
+    number: int = 1,
+    kind: str = "INSERT",
+    arrived: datetime = NOW,
+    **values: str,
+) -> Change:
     ordered = NOW - timedelta(minutes=5)
     image: dict[str, Any] = {
         "orderid": {"S": orderid},
@@ -135,10 +141,10 @@ def change(orderid: str = "1", number: int = 1, kind: str = "INSERT", **values: 
             "Keys": {"orderid": {"S": orderid}},
             "OldImage" if kind == "REMOVE" else "NewImage": image,
             "SequenceNumber": str(number),
-            "ApproximateCreationDateTime": int(NOW.timestamp()),
+            "ApproximateCreationDateTime": int(arrived.timestamp()),
         },
     }
-    arrived_ms = int(NOW.timestamp() * 1000) + next(_arrivals)
+    arrived_ms = int(arrived.timestamp() * 1000) + next(_arrivals)
     mark = f"{arrived_ms:014}#shardId-000000000000:{number}"
     return read_change(json.dumps(record).encode(), arrived_ms, mark)
 
@@ -240,10 +246,11 @@ def test_the_function_counts_all_that_can_be_read_and_names_the_rest(
     for _ in range(2):
         answer = handler.handler(event, None)
         assert answer == {"batchItemFailures": [{"itemIdentifier": bad}]}
-    counted_at, latest = totals.latest()
+    arrived = datetime.fromtimestamp(1752158593.5, UTC)
+    counted_at, latest = totals.latest(arrived)
     assert counted_at is not None
     assert [each.orderid for each in latest] == ["922", "921"]
-    assert latest[0].arrived == datetime.fromtimestamp(1752158593.5, UTC)
+    assert latest[0].arrived == arrived
 
 
 def test_unreadable_records_are_logged_with_the_reason_and_without_their_data(
@@ -355,6 +362,45 @@ def test_the_latest_changes_are_those_that_arrived_last(
     newest = view.latest[0]
     assert (newest.event_type, newest.changed_at) == ("INSERT", NOW)
     assert (newest.quantity, newest.price) == (2, Decimal("10.50"))
+
+
+def test_the_latest_changes_of_a_quiet_shop_are_those_of_a_day(
+    disturbed: Disturbed, totals: LiveTotals
+) -> None:
+    hours = (0, 3, 3, 24, 25)
+    for number, back in enumerate(hours):
+        at = NOW - timedelta(hours=back, seconds=number)
+        disturbed.writer().count([change(str(number), arrived=at)], 0, NOW)
+    view = totals.view(NOW)
+    assert [each.orderid for each in view.latest] == ["0", "1", "2", "3"]
+    assert [each.arrived.hour for each in view.latest] == [13, 10, 10, 13]
+
+
+@pytest.mark.parametrize(
+    ("first", "counted"),
+    [
+        (timedelta(), {0}),
+        (timedelta(minutes=40), {0, 40}),
+        (timedelta(minutes=46), {0, 40, 46}),
+        (timedelta(hours=3), {0, 40, 46, 180}),
+        (timedelta(hours=3, minutes=1), {0, 40, 46, 180, 181}),
+        # The minutes of then are gone: their hour counts whole.
+        (timedelta(days=10, minutes=1), {0, 40, 46, 180, 181, 14_400, 14_402}),
+    ],
+    ids=str,
+)
+def test_figures_are_those_of_the_minutes_from_the_first_to_the_last(
+    first: timedelta, counted: set[int], disturbed: Disturbed, totals: LiveTotals
+) -> None:
+    ago = (0, 40, 46, 180, 181, 14_400, 14_402)
+    for number, minutes in enumerate(ago):
+        ordered = NOW - timedelta(minutes=minutes)
+        each = change(str(number), order_ts=ordered.isoformat(), quantity=str(2**number))
+        disturbed.writer().count([each], 0, NOW)
+    expected = sum(
+        2**n for n, m in enumerate((0, 40, 46, 180, 181, 14_400, 14_402)) if m in counted
+    )
+    assert totals.figures(NOW - first, NOW).sold.units == expected
 
 
 def test_a_refused_change_is_shown_with_its_reason(
