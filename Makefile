@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # uv takes the interpreter it is given and downloads none.
 export UV_PYTHON_DOWNLOADS := never
+# It trusts whom the system trusts, as pip does: a company's proxy, for instance.
+export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Several processes import Airflow: without bytecode each would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
