@@ -220,6 +220,24 @@ def test_only_what_arrives_is_marked_as_new(
     assert page.locator("#latest li").first.get_attribute("class") == "fresh"
 
 
+def test_what_looks_the_same_is_shown_as_often_as_it_is_told(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = show(page_server, open_page(), "well")
+    live = example("live", datetime.now(UTC))
+    twice, product = live["data"]["latest"][0], live["data"]["products"][0]
+    statuses = ("shipped", "paid", "paid")
+    live["data"]["latest"] = [twice | {"status": status} for status in statuses]
+    live["data"]["products"] = [product, product]  # of long names that are cut
+    for orders in ("4,321", "4,322", "4,323"):
+        live["data"]["so_far"]["today"]["orders"] = int(orders.replace(",", ""))
+        page_server.tell("live", live)
+        page.locator("#orders-today", has_text=orders).wait_for(timeout=SOON)
+    latest = page.locator("#latest li .about").all_inner_texts()
+    assert [text.split(" · ")[1] for text in latest] == list(statuses)
+    assert page.locator("#products tbody tr").count() == len(live["data"]["products"])
+
+
 def test_pause_holds_the_figures_until_it_goes_on(
     page_server: DashboardServer, open_page: Callable[..., Any]
 ) -> None:

@@ -35,13 +35,17 @@ export function mark(element, name, value) {
 
 /**
  * Make the children of a parent those of the items, in their order. What stays is updated in place,
- * so that focus and selection survive.
+ * so that focus and selection survive. Items of the same key are told apart by their order.
  */
 export function keep(parent, items, keyOf, create, update) {
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const times = new Map();
   let place = parent.firstElementChild;
   for (const item of items) {
-    const key = String(keyOf(item));
+    const own = String(keyOf(item));
+    const before = times.get(own) ?? 0;
+    times.set(own, before + 1);
+    const key = `${before} ${own}`;
     let child = known.get(key);
     known.delete(key);
     if (!child) {

@@ -136,7 +136,8 @@ function showLatest(latest) {
   const shown = latest.slice(0, SHOWN);
   byId("latest").hidden = !shown.length;
   byId("latest-empty").hidden = shown.length > 0;
-  const keyOf = (each) => `${each.arrived} ${each.orderid} ${each.event_type}`;
+  // All of it: an order may change twice in the same millisecond.
+  const keyOf = (each) => JSON.stringify(each);
   keep(byId("latest"), shown, keyOf, (each) => {
     const [state, mark, word] = KINDS[each.event_type] ?? ["", "?", each.event_type];
     const fresh = seen !== null && !seen.has(keyOf(each));
