@@ -146,6 +146,7 @@ def test_it_says_when_nobody_is_signed_in_and_goes_on_afterwards(
     page_server.cut()
     page.locator("#verdict-word", has_text="Signed out").wait_for(timeout=SOON)
     assert page.locator("#revenue-today").inner_text() == "$198,875"
+    tell_well(page_server)
     page_server.status = HTTPStatus.OK
     page.locator("#verdict-word", has_text="All is well").wait_for(timeout=SOON)
     assert page.locator("#notice").is_hidden()
@@ -202,8 +203,34 @@ def test_a_change_of_state_is_announced(
     tell_failing(page_server)
     page.locator("#verdict-word", has_text="failing").wait_for(timeout=SOON)
     assert page.locator("#announcer").inner_text() == ""
-    page.clock.run_for(20_000)
+    for orders in (4_321, 4_322, 4_323):
+        page.clock.run_for(5_500)
+        tell_orders(page_server, orders, page.evaluate("Date.now()"))
+        page.locator("#orders-today", has_text=f"{orders:,}").wait_for(timeout=SOON)
     assert "The pipeline is failing" in page.locator("#announcer").inner_text()
+
+
+def test_what_hangs_without_a_word_is_no_state_of_now(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    opened = open_page()
+    opened.page.clock.install()
+    page = show(page_server, opened, "well")
+    page.clock.run_for(12_000)
+    assert page.locator("#verdict-word").inner_text() == "Out of date"
+    assert page.locator("#connection").inner_text() == "Not up to date"
+    assert "Nothing new has come since" in page.locator("#notice").inner_text()
+    tell_orders(page_server, 4_321, page.evaluate("Date.now()"))
+    page.locator("#verdict-word", has_text="All is well").wait_for(timeout=SOON)
+    assert page.locator("#connection").inner_text() == "Live"
+    assert page.locator("#notice").is_hidden()
+
+
+def tell_orders(server: DashboardServer, orders: int, milliseconds: int) -> None:
+    """Tell how many orders there are at a time by the page's clock."""
+    live = example("live", datetime.fromtimestamp(milliseconds / 1000, UTC))
+    live["data"]["so_far"]["today"]["orders"] = orders
+    server.tell("live", live)
 
 
 def test_only_what_arrives_is_marked_as_new(

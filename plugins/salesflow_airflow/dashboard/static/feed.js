@@ -73,7 +73,7 @@ export class Feed {
     if (this.#broken !== null && Date.now() - this.#broken > PATIENCE_MS) this.#lose();
     if (!this.#source) return;
     if (this.#opened ? silent > SILENT_MS : silent > OPENING_MS) {
-      if (!this.#opened) this.#broken ??= this.#heard;
+      this.#broken ??= this.#heard;
       this.#open();
     }
   }

@@ -58,12 +58,12 @@ function judge() {
   const { live, pipeline } = payloads;
   const sales = salesVerdict(live, now());
   const hops = pipelineVerdict(pipeline);
-  const whole = verdict(connection, live, pipeline, sales, hops);
+  const whole = verdict(connection, live, pipeline, sales, hops, isLate());
   mark(byId("verdict"), "data-state", whole.state);
   showSign(byId("verdict-sign"), whole.state);
   say(byId("verdict-word"), whole.word);
   // What can't be seen now is no state of now.
-  const blind = connection === "lost" || connection === "signed-out";
+  const blind = connection === "lost" || connection === "signed-out" || isLate();
   showSign(byId("sales-sign"), blind || live?.error ? "unknown" : sales.state);
   say(byId("sales-sentence"), sales.sentence);
   showSign(byId("pipeline-sign"), blind || pipeline?.error ? "unknown" : hops.state);
@@ -78,6 +78,11 @@ function judge() {
   announce(`${whole.word}. ${byId("notice").hidden ? "" : byId("notice").textContent}`.trim());
 }
 
+const age = (payload) => (payload?.read_at ? (now() - Date.parse(payload.read_at)) / 1000 : null);
+
+/** Whether figures should have come long ago, though nobody has heard of a loss: all may hang. */
+const isLate = () => connection === "open" && !payloads.live?.error && age(payloads.live) > STALE_SECONDS.live;
+
 function showNotice() {
   const failing = Object.values(payloads).find((payload) => payload.error);
   const asOf = (payload) => (payload?.read_at ? ` The figures are as of ${exactTime(payload.read_at)}.` : "");
@@ -85,6 +90,7 @@ function showNotice() {
   if (connection === "signed-out") text = `You are signed out of Airflow since ${exactTime(iso(since))} or before. Sign in again, and this page goes on by itself.${asOf(payloads.live)}`;
   else if (connection === "lost") text = `Airflow can’t be reached since ${exactTime(iso(since - (Number.isFinite(ahead) ? ahead : 0)))}. This page goes on by itself as soon as it can.${asOf(payloads.live)}`;
   else if (failing) text = `${sentence(failing.error)} ${failing.since ? `So since ${exactTime(failing.since)}; it` : "It"} is tried again by itself.${asOf(failing)}`;
+  else if (isLate()) text = `Nothing new has come since ${exactTime(payloads.live.read_at)}. This page goes on by itself as soon as something does.`;
   byId("notice").hidden = !text;
   mark(byId("notice"), "class", `notice ${failing || connection === "signed-out" ? "failing" : "waiting"}`);
   if (byId("notice").textContent !== text) byId("notice").replaceChildren(...linked(text));
@@ -105,7 +111,7 @@ function showConnection() {
   const chip = byId("connection");
   const [kind, word] = {
     connecting: ["unknown", "Connecting…"],
-    open: payloads.live?.error ? ["failing", "Not up to date"] : ["live", "Live"],
+    open: payloads.live?.error || isLate() ? ["failing", "Not up to date"] : ["live", "Live"],
     lost: ["failing", `Lost for ${span((Date.now() - since) / 1000)}`],
     "signed-out": ["failing", "Signed out"],
     resting: ["unknown", "Resting"],
@@ -119,7 +125,7 @@ function showAge(part) {
   const kind = part.dataset.of;
   const place = part.querySelector(".age");
   const payload = payloads[kind];
-  const seconds = payload?.read_at ? (now() - Date.parse(payload.read_at)) / 1000 : null;
+  const seconds = age(payload);
   const blind = connection === "lost" || connection === "signed-out";
   const stale = Boolean(payload && (blind || payload.error || seconds === null || seconds > STALE_SECONDS[kind]));
   part.toggleAttribute("data-stale", stale);
@@ -132,10 +138,10 @@ function showAge(part) {
     : kind === "live" ? ["≈ live", ago(seconds)]
     : ["counted", ago(seconds)];
   if (!place.firstChild) place.append(html("span"), " ", html("span"));
-  const [chip, age] = place.children;
+  const [chip, old] = place.children;
   mark(chip, "class", `chip ${stale ? "waiting" : word.startsWith("✓") ? "well" : word.startsWith("≈") ? "live" : ""}`.trim());
   say(chip, word);
-  say(age, text);
+  say(old, text);
 }
 
 function exactAs(place, data) {

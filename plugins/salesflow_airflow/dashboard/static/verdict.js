@@ -64,10 +64,11 @@ export function pipelineVerdict(payload) {
   return { state, word, sentence };
 }
 
-/** Both in one: the worse of them gives the word. */
-export function verdict(connection, live, pipeline, sales, hops) {
+/** Both in one: the worse of them gives the word. `late`: nothing came for too long. */
+export function verdict(connection, live, pipeline, sales, hops, late) {
   if (connection === "signed-out") return { state: "unknown", word: "Signed out" };
   if (connection === "lost") return { state: "unknown", word: "Connection lost" };
+  if (late) return { state: "unknown", word: "Out of date" };
   if (live?.error) return { state: "unknown", word: live.data ? "Sales can’t be read" : "No figures" };
   if (!live) return { state: "unknown", word: "Connecting…" };
   if (hops.state === "failing") return hops;
