@@ -138,6 +138,24 @@ def test_a_long_answer_says_that_there_is_more(opened: Any) -> None:
     )
 
 
+def test_a_wide_answer_scrolls_and_its_chart_has_room(opened: Any) -> None:
+    page = opened.page
+    many = ", ".join(f"'a name of column {n}' AS column_{n}" for n in range(12))
+    name = "concat('a name that is longer than an axis bears ', orderid)"
+    ask(page, f"SELECT {name} AS name, brand_name, price, {many} FROM orders LIMIT 200")
+    page.locator("#rows th", has_text="column_11").wait_for(timeout=SOON)
+    box = "node => node.getBoundingClientRect().toJSON()"
+    assert page.locator("#rows td", has_text="column 11").first.evaluate(box)["height"] < 40
+    for label, option in (("Along", "name"), ("One for each", "brand_name"), ("Chart", "Bars")):
+        page.locator("#choices label", has_text=label).locator("select").select_option(label=option)
+    page.locator("#chart .bars .point").first.wait_for(timeout=SOON)
+    legend = page.locator("#chart .legend").evaluate(box)
+    axis = page.locator("#chart .xaxislayer-above").evaluate(box)
+    plot = page.locator("#chart .barlayer").evaluate(box)
+    assert legend["bottom"] <= plot["top"]
+    assert plot["height"] > axis["height"] / 2
+
+
 def test_rows_are_sorted_by_a_column_as_numbers(opened: Any) -> None:
     ask(opened.page, "SELECT * FROM (VALUES (10), (9), (NULL), (-1)) AS t (n)")
     assert shown(opened.page) == [["10"], ["9"], ["NULL"], ["-1"]]

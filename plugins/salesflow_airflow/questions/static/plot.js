@@ -5,7 +5,7 @@ import { isNumber } from "./answer.js";
 
 const TIMES = new Set(["date", "timestamp", "timestamp with time zone", "time"]);
 const SHAPES = { bars: "Bars", lines: "Lines", points: "Points", none: "No chart" };
-const MOST = { bars: 60, series: 8, letters: 22 };
+const MOST = { bars: 60, series: 8, letters: 22, ticks: 30 };
 const COLOURS = ["--accent", "--second", "--well", "--waiting", "--failing", "--edge", "--link", "--muted"];
 
 let library = null;
@@ -25,7 +25,7 @@ function plotly() {
 }
 
 const isTime = (column) => TIMES.has(column.type) || /^timestamp/.test(column.type);
-const isKey = (column) => /(^|_)id$|orderid/.test(column.name);
+const isKey = (column) => /(^|_)id$|orderid|^creation_time$/.test(column.name);
 const distinct = (values) => new Set(values).size === values.length;
 
 /** What is drawn of an answer unless somebody chooses: null if there is nothing to draw. */
@@ -33,7 +33,8 @@ export function choice(columns, rows) {
   const at = columns.map((column, index) => ({ ...column, index }));
   const measures = at.filter((column) => isNumber(column) && !isKey(column) && rows.some((row) => row[column.index] !== null));
   const times = at.filter(isTime);
-  const categories = at.filter((column) => !isNumber(column) && !isTime(column));
+  const texts = at.filter((column) => !isNumber(column) && !isTime(column));
+  const categories = [...texts.filter((column) => !isKey(column)), ...texts.filter(isKey)];
   if (rows.length < 2 || !measures.length) return null;
   // Money and the like come last in most answers, after the counts.
   const y = measures.at(-1).index;
@@ -110,7 +111,7 @@ export class Plot {
     const { traces, left } = this.traces(colour);
     const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), zerolinecolor: colour("--edge"), automargin: true };
     const layout = {
-      margin: { l: 56, r: 12, t: 12, b: 40 },
+      margin: { l: 56, r: 12, t: traces.length > 1 ? 28 : 12, b: 40 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: colour("--ink"), family: getComputedStyle(document.body).fontFamily, size: 12 },
@@ -118,7 +119,7 @@ export class Plot {
       xaxis: { ...axis, type: isTime(columns[chosen.x]) ? "date" : isNumber(columns[chosen.x]) ? "linear" : "category", showgrid: false, ...this.ticks(traces) },
       yaxis: { ...axis, title: { text: escaped(columns[chosen.y].name), standoff: 8 } },
       showlegend: traces.length > 1,
-      legend: { orientation: "h", y: -0.25 },
+      legend: { orientation: "h", y: 1, yanchor: "bottom" },
       barmode: "group",
     };
     probe.remove();
@@ -130,12 +131,12 @@ export class Plot {
     say(note, parts.join(" "));
   }
 
-  /** Long names are cut on the axis; all of them stands in the table and under the pointer. */
+  /** Long names are cut on the axis, and of many some are left out; all stand in the table and under the pointer. */
   ticks(traces) {
     const column = this.columns[this.chosen.x];
     if (isTime(column) || isNumber(column)) return {};
-    const names = [...new Set(traces.flatMap((trace) => trace.names))];
-    if (names.length > MOST.bars / 2) return {};
+    const all = [...new Set(traces.flatMap((trace) => trace.names))];
+    const names = all.filter((_, at) => at % Math.ceil(all.length / MOST.ticks) === 0);
     const cut = (name) => (name.length > MOST.letters ? `${name.slice(0, MOST.letters - 1)}…` : name);
     return { tickmode: "array", tickvals: names.map(escaped), ticktext: names.map((name) => escaped(cut(name))) };
   }
@@ -166,7 +167,8 @@ export class Plot {
         names: drawn.map((row) => row[chosen.x]),
         x: drawn.map((row) => (isNumber(this.columns[chosen.x]) ? Number(row[chosen.x]) : escaped(row[chosen.x]))),
         y: drawn.map((row) => Number(row[chosen.y])),
-        marker: { color: colour(COLOURS[at % COLOURS.length]) },
+        // Some colours are alike: shapes tell lines apart, too.
+        marker: { color: colour(COLOURS[at % COLOURS.length]), ...(bars ? {} : { symbol: at }) },
       };
     });
     return { traces, left: left.trim() };
