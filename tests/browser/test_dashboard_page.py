@@ -210,6 +210,21 @@ def test_a_change_of_state_is_announced(
     assert "The pipeline is failing" in page.locator("#announcer").inner_text()
 
 
+def test_only_what_is_counted_is_called_exact(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = show(page_server, open_page(), "well")
+    ages = {part: page.locator(f"[aria-labelledby={part}-title] .age") for part in AGED}
+    assert {part: age.inner_text().partition(" ")[0] for part, age in ages.items()} == AGED
+    lake = example("lake", datetime.now(UTC))
+    lake["data"]["projection"] = {"missing": "Too short a past."}
+    page_server.tell("lake", lake)
+    ages["projection"].get_by_text("nothing yet").wait_for(timeout=SOON)
+
+
+AGED = {"day": "≈", "latest": "≈", "exact": "✓", "customers": "✓", "projection": "projected"}
+
+
 def test_what_hangs_without_a_word_is_no_state_of_now(
     page_server: DashboardServer, open_page: Callable[..., Any]
 ) -> None:

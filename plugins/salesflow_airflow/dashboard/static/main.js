@@ -145,6 +145,8 @@ function showAge(part) {
 }
 
 function exactAs(place, data) {
+  const { made_for: projected } = data.projection ?? {};
+  if (place.dataset.asOf === "projection") return projected ? ["projected", `as of ${shortDay(projected)}`] : ["nothing yet", ""];
   if (place.dataset.asOf === "report") return data.report_day === null ? ["nothing yet", ""] : ["✓ exact", `until ${shortDay(data.report_day)}`];
   if (data.merged_at === null) return ["nothing yet", ""];
   return ["✓ exact", `as of ${moment(data.merged_at, now())}, ${ago((now() - Date.parse(data.merged_at)) / 1000)}`];
