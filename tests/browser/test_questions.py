@@ -224,6 +224,25 @@ def test_columns_are_inserted_and_questions_are_asked_again(opened: Any) -> None
     assert shown(opened.page) == [["499.2500"]]
 
 
+def test_an_answer_that_comes_late_is_not_shown_for_another_question(opened: Any) -> None:
+    page = opened.page
+    for name in ("early", "late"):
+        ask(page, f"SELECT 1 AS {name}")
+        page.locator("#history button", has_text=f"AS {name}").first.wait_for(timeout=SOON)
+    held: list[Any] = []
+    page.route("**/rows*", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/rows*"):
+        page.locator("#history button", has_text="AS late").first.click()
+    page.locator("#history button", has_text="AS early").first.click()
+    page.locator("#rows th", has_text="early").wait_for(timeout=SOON)
+    with page.expect_response("**/rows*") as late:
+        held[0].continue_()
+    late.value.finished()
+    page.wait_for_timeout(200)
+    assert page.locator("#sql").input_value() == "SELECT 1 AS early"
+    assert page.locator("#rows th", has_text="early").is_visible()
+
+
 def test_a_stage_that_is_not_deployed_is_told_of_in_each_part(
     site: Any, open_page: Callable[..., Any]
 ) -> None:

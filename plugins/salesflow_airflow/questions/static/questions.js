@@ -36,6 +36,7 @@ const pause = (milliseconds) => new Promise((over) => { setTimeout(over, millise
 const answer = new Answer();
 const editor = new Editor(() => ask());
 let running = null;
+let turns = 0; // how often an answer was asked for: only the last one is shown
 
 function announce(sentence) {
   say(byId("announcer"), sentence);
@@ -63,6 +64,7 @@ function complain(error, sql) {
 async function ask() {
   if (running) return;
   const sql = editor.text;
+  turns += 1;
   running = { id: null, cancelled: false };
   byId("problem").hidden = true;
   byId("facts").hidden = true;
@@ -103,6 +105,7 @@ async function follow(id, sql) {
 }
 
 async function present(question, sql) {
+  const turn = turns;
   answer.facts(question);
   if (question.state === "FAILED") {
     answer.wait("There is no answer.");
@@ -116,6 +119,7 @@ async function present(question, sql) {
   }
   answer.wait("Reading the answer…");
   const found = await call(`queries/${question.id}/rows`);
+  if (turn !== turns) return;
   answer.show(found, address(`queries/${question.id}/csv`));
   announce(`${found.more ? "More than " : ""}${found.rows.length} rows, ${bytes(question.scanned_bytes)} scanned, ${dollars(question.cost)}`);
 }
@@ -202,12 +206,16 @@ const showHistory = () => fill("history", "Nothing has been asked yet.", async (
 /** A question that was asked before: its text, and its answer, which costs nothing to read. */
 async function again(question) {
   if (running) return;
+  turns += 1;
+  const turn = turns;
   byId("problem").hidden = true;
   editor.replace(question.sql);
   try {
-    await present(await call(`queries/${question.id}`), question.sql);
+    const known = await call(`queries/${question.id}`);
+    if (turn === turns) await present(known, question.sql);
   } catch (error) {
     if (!(error instanceof Told)) throw error;
+    if (turn !== turns) return;
     answer.wait("There is no answer.");
     complain(error, question.sql);
   }
