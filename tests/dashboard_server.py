@@ -174,7 +174,9 @@ class DashboardServer:
                 status, kind, body = served.status, "text/plain", b""
                 if "/salesflow/api/" in path and status == HTTPStatus.OK:
                     return served._events(self)
-                if "/salesflow/api/" not in path:
+                if "/salesflow/api/" in path:
+                    kind, body = "application/json", json.dumps({"detail": status.phrase}).encode()
+                else:
                     status, kind, body = served._answer(path)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

@@ -152,6 +152,33 @@ def test_it_says_when_nobody_is_signed_in_and_goes_on_afterwards(
     assert page.locator("#notice").is_hidden()
 
 
+def test_a_stage_that_is_not_there_is_told_of_and_is_no_loss(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = show(page_server, open_page(), "well")
+    page_server.status = HTTPStatus.NOT_FOUND
+    page_server.cut()
+    page.locator("#verdict-word", has_text="No figures").wait_for(timeout=SOON)
+    assert "Not Found. It is tried again" in page.locator("#notice").inner_text()
+    page.wait_for_timeout(5_000)
+    assert page.locator("#verdict-word").inner_text() == "No figures"
+    tell_well(page_server)
+    page_server.status = HTTPStatus.OK
+    page.locator("#verdict-word", has_text="All is well").wait_for(timeout=SOON)
+
+
+def test_the_navigation_stays_with_the_stage(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = open_page().page
+    page.goto(f"{page_server.url}?stage=prod")
+    links = page.get_by_role("navigation").get_by_role("link")
+    assert links.evaluate_all("links => links.map(link => link.href)") == [
+        f"{page_server.url}?stage=prod",
+        f"{page_server.url}questions?stage=prod",
+    ]
+
+
 def test_a_stream_that_ends_and_begins_again_is_no_loss(
     page_server: DashboardServer, open_page: Callable[..., Any]
 ) -> None:

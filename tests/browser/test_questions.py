@@ -251,6 +251,8 @@ def test_a_stage_that_is_not_deployed_is_told_of_in_each_part(
     for part in ("examples", "tables", "history"):
         state = opened.page.locator(f"#{part}-state", has_text="Stage nowhere isn't deployed")
         state.wait_for(timeout=SOON)
+    live = opened.page.get_by_role("navigation").get_by_role("link", name="Live")
+    assert live.evaluate("link => link.href") == f"{site.url}/salesflow/?stage=nowhere"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ export const svg = (tag, attributes = {}, ...children) =>
 
 export const byId = (id) => document.getElementById(id);
 
+/** Have the navigation lead to pages of the same stage. */
+export function keepStage() {
+  for (const link of document.querySelectorAll(".top nav a")) link.search = location.search;
+}
+
 /** Write a text only if it is news: nothing is laid out, or read out, again for nothing. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -82,7 +82,9 @@ export class Feed {
     this.#source = null;
     let refused = false;
     try {
-      refused = [401, 403].includes((await fetch(`api/live${location.search}`)).status);
+      const answer = await fetch(`api/live${location.search}`);
+      refused = [401, 403].includes(answer.status);
+      if ([404, 422].includes(answer.status)) this.#miss((await answer.json().catch(() => ({}))).detail);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // not reached: that is known already
     }
@@ -90,6 +92,15 @@ export class Feed {
     this.#retry = setTimeout(() => {
       if (!document.hidden) this.#open();
     }, refused ? 2 * RETRY_MS : RETRY_MS);
+  }
+
+  /** The stage that the address names isn't there or can't be, which is no loss of the connection. */
+  #miss(detail) {
+    if (!detail) return; // some proxy's answer
+    const error = typeof detail === "string" ? detail : `There can be no such stage: ${detail[0].msg}`;
+    this.#broken = null;
+    this.#become("open");
+    for (const kind of KINDS) this.#hear(kind, { read_at: null, since: null, error, data: null });
   }
 
   #rest() {

@@ -1,7 +1,7 @@
 // Brings together what comes from the server, what it means, and the page.
 
 import { airflowLink, followRuns } from "./airflow.js";
-import { byId, html, mark, say, showSign } from "./elements.js";
+import { byId, html, keepStage, mark, say, showSign } from "./elements.js";
 import { Feed } from "./feed.js";
 import { ago, exactTime, moment, shortDay, span } from "./figures.js";
 import { showExact, showLake } from "./lake.js";
@@ -173,6 +173,7 @@ byId("pause").addEventListener("click", () => {
   say(byId("pause"), paused === null ? "Pause" : "Go on");
 });
 
+keepStage();
 for (const link of document.querySelectorAll("[data-dag]")) airflowLink(link, `dags/${link.dataset.dag}`);
 followRuns(now, () => paused !== null);
 setInterval(judge, 1000);

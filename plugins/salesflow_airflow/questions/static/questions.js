@@ -1,6 +1,6 @@
 // The questions' page: ask, watch, read, and ask again what was asked before.
 
-import { byId, html, say } from "../../static/elements.js";
+import { byId, html, keepStage, say } from "../../static/elements.js";
 import { Answer, bytes, dollars, stateChip } from "./answer.js";
 import { Editor } from "./editor.js";
 
@@ -232,6 +232,7 @@ if (draft) {
   editor.area.value = draft;
   editor.number();
 }
+keepStage();
 showExamples();
 showTables();
 showHistory();
