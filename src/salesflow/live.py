@@ -163,7 +163,7 @@ class LiveView:
         """The categories of the products, the best first."""
         sums: dict[str | None, Figures] = defaultdict(Figures)
         for product in self.products:
-            sums[product.category] += product.figures
+            sums[product.category or None] += product.figures
         return dict(sorted(sums.items(), key=lambda item: -item[1].sold.revenue))
 
 

@@ -101,6 +101,14 @@ def test_the_live_view_is_told_as_its_example_says() -> None:
     assert (len(data["products"]), len(data["latest"])) == (10, 50)
 
 
+def test_the_best_categories_are_told_and_no_name_is_no_category() -> None:
+    names = ("", None, *map(str, range(20)))
+    products = tuple(ProductFigures("Laptop", name, FIGURES) for name in names)
+    told = live_data(live_view(products=products))["categories"]
+    assert [each["name"] for each in told] == [None, *map(str, range(9))]
+    assert told[0]["orders"] == 2 * SALES.orders
+
+
 def test_money_is_text_with_every_digit_and_counts_what_was_kept() -> None:
     so_far = live_data(live_view())["so_far"]["today"]
     assert so_far == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from salesflow.dashboard.json_values import money_text, time_text
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_CHANGES: Final = 50
 SHOWN_PRODUCTS: Final = 10
+SHOWN_CATEGORIES: Final = 10
 DAYS: Final = ("today", "yesterday", "last_week")
 
 
@@ -53,7 +55,8 @@ def live_data(view: LiveView) -> dict[str, Any]:
         ],
         "products_complete": view.products_complete,
         "categories": [
-            {"name": name} | _sales(figures.sold) for name, figures in view.categories.items()
+            {"name": name} | _sales(figures.sold)
+            for name, figures in islice(view.categories.items(), SHOWN_CATEGORIES)
         ],
         "latest": [_change(change) for change in view.latest[:SHOWN_CHANGES]],
     }
