@@ -103,8 +103,18 @@ def ask(
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
         output=execution["ResultConfiguration"].get("OutputLocation", ""),
-        statement_type=execution.get("StatementType", "DML"),
+        statement_type=statement_type(execution),
     )
+
+
+def statement_type(execution: QueryExecutionTypeDef) -> str:
+    """DML, DDL or UTILITY. What Athena calls DML may be an EXPLAIN, which is none: it is free.
+
+    https://docs.aws.amazon.com/athena/latest/ug/athena-explain-statement.html
+    """
+    if execution.get("SubstatementType") == "EXPLAIN":
+        return "UTILITY"
+    return execution.get("StatementType", "DML")
 
 
 def read_answer(

@@ -121,6 +121,16 @@ def execution(number: int, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def test_an_explain_is_free_whatever_athena_calls_it() -> None:
+    nothing = {"Statistics": {"DataScannedInBytes": 0}, "StatementType": "DML"}
+    client: Any = Athena(
+        execution(1, SubstatementType="SELECT", **nothing),
+        execution(2, SubstatementType="EXPLAIN", **nothing),
+    )
+    explained, read = history(client, "questions")
+    assert (explained.cost, read.cost > 0) == (Decimal(0), True)
+
+
 def test_the_history_begins_with_the_newest_question() -> None:
     client: Any = Athena(execution(1), execution(3), execution(2))
     found = history(client, "questions")

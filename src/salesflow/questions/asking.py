@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from salesflow.deployment import StackMissing
-from salesflow.queries import Row, read_answer
+from salesflow.queries import Row, read_answer, statement_type
 from salesflow.questions.cost import cost
 from salesflow.questions.guard import question
 
@@ -234,7 +234,7 @@ def _read(execution: QueryExecutionTypeDef) -> Question:
         state=status["State"],
         error=_as_asked(reason) if reason and asked_by is not None else reason,
         scanned_bytes=scanned,
-        cost=cost(scanned, status["State"], execution.get("StatementType", "DML")),
+        cost=cost(scanned, status["State"], statement_type(execution)),
         seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
     )
 
