@@ -138,6 +138,27 @@ def test_what_is_stale_keeps_its_figures_and_says_since_when(
     assert "AWS can't be reached. So since" in page.locator("#notice").inner_text()
 
 
+def test_the_live_figures_are_told_of_first_when_all_fail(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = open_page().page
+    now = datetime.now(UTC)
+    for kind, minutes in (("lake", 4), ("live", 2), ("pipeline", 3)):
+        failing = example(kind, now - timedelta(minutes=minutes))
+        page_server.tell(
+            kind, failing | {"error": "AWS can't be reached.", "since": time_text(now)}
+        )
+    page.goto(page_server.url)
+    read = now - timedelta(minutes=2)
+    page.locator("#notice", has_text=f"The figures are as of {read:%H:%M:%S}").wait_for(
+        timeout=SOON
+    )
+    page_server.tell("live", example("live", datetime.now(UTC)))
+    page_server.tell("pipeline", example("pipeline", datetime.now(UTC)))
+    lake = f"The figures of the lake are as of {now - timedelta(minutes=4):%H:%M:%S}"
+    page.locator("#notice", has_text=lake).wait_for(timeout=SOON)
+
+
 def test_it_says_when_nobody_is_signed_in_and_goes_on_afterwards(
     page_server: DashboardServer, open_page: Callable[..., Any]
 ) -> None:

@@ -11,6 +11,7 @@ import { pipelineVerdict, salesVerdict, verdict } from "./verdict.js";
 
 const STALE_SECONDS = { live: 8, pipeline: 45, lake: 200 };
 const ANNOUNCE_MS = 15_000;
+const FIGURES = { live: "figures", pipeline: "figures of the pipeline", lake: "figures of the lake" };
 
 const payloads = {};
 const changed = new Set();
@@ -84,13 +85,15 @@ const age = (payload) => (payload?.read_at ? (now() - Date.parse(payload.read_at
 const isLate = () => connection === "open" && !payloads.live?.error && age(payloads.live) > STALE_SECONDS.live;
 
 function showNotice() {
-  const failing = Object.values(payloads).find((payload) => payload.error);
-  const asOf = (payload) => (payload?.read_at ? ` The figures are as of ${exactTime(payload.read_at)}.` : "");
+  // What moves fastest is told of first, whichever came first.
+  const kind = Object.keys(FIGURES).find((each) => payloads[each]?.error);
+  const failing = payloads[kind];
+  const asOf = (payload, figures = "figures") => (payload?.read_at ? ` The ${figures} are as of ${exactTime(payload.read_at)}.` : "");
   let text = "";
   if (connection === "signed-out") text = `You are signed out of Airflow since ${exactTime(iso(since))} or before. Sign in again, and this page goes on by itself.${asOf(payloads.live)}`;
   else if (connection === "lost") text = `Airflow can’t be reached since ${exactTime(iso(since - (Number.isFinite(ahead) ? ahead : 0)))}. This page goes on by itself as soon as it can.${asOf(payloads.live)}`;
-  else if (failing) text = `${sentence(failing.error)} ${failing.since ? `So since ${exactTime(failing.since)}; it` : "It"} is tried again by itself.${asOf(failing)}`;
   else if (isLate()) text = `Nothing new has come since ${exactTime(payloads.live.read_at)}. This page goes on by itself as soon as something does.`;
+  else if (failing) text = `${sentence(failing.error)} ${failing.since ? `So since ${exactTime(failing.since)}; it` : "It"} is tried again by itself.${asOf(failing, FIGURES[kind])}`;
   byId("notice").hidden = !text;
   mark(byId("notice"), "class", `notice ${failing || connection === "signed-out" ? "failing" : "waiting"}`);
   if (byId("notice").textContent !== text) byId("notice").replaceChildren(...linked(text));
