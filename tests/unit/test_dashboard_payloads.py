@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,14 @@ from salesflow.dashboard.failures import NotDeployed, sentence_of
 from salesflow.dashboard.json_values import money_text, time_text
 from salesflow.dashboard.lake import Customers, Lake, LastPage, Merged, Projection, lake_data
 from salesflow.dashboard.live import live_data
-from salesflow.dashboard.pipeline import Alarm, HopState, Pipeline, Quarantine, pipeline_data
+from salesflow.dashboard.pipeline import (
+    Alarm,
+    HopState,
+    Pipeline,
+    Quarantine,
+    hop_state,
+    pipeline_data,
+)
 from salesflow.live import Figures, LatestChange, LiveView, Period, ProductFigures, Sales
 from salesflow.pages.contents import Stock, TopCustomer
 from salesflow.projection.rows import ProjectedDay
@@ -23,6 +31,7 @@ from salesflow.queries import QueryFailed
 from salesflow.status import Hop
 
 EVENTS = Path(__file__).parent / "events"
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 5, 13, 45, 30, 412000, tzinfo=UTC)
 DAY = date(2026, 3, 4)
 TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -99,6 +108,12 @@ def test_the_live_view_is_told_as_its_example_says() -> None:
     assert len(data["minutes"]) == 60
     assert [len(data["hours"][day]) for day in ("today", "yesterday", "last_week")] == [14, 24, 24]
     assert (len(data["products"]), len(data["latest"])) == (10, 50)
+
+
+def test_products_of_which_nothing_stayed_sold_are_not_among_the_best() -> None:
+    back = ProductFigures("Cable", None, Figures(returned=SALES))
+    told = live_data(live_view(products=(ProductFigures("Laptop", None, FIGURES), back)))
+    assert [each["name"] for each in told["products"]] == ["Laptop"]
 
 
 def test_the_best_categories_are_told_and_no_name_is_no_category() -> None:
@@ -190,6 +205,20 @@ def test_what_the_lake_doesnt_have_is_unknown_not_zero() -> None:
         "projection": {"missing": "None was made."},
         "last_report": None,
     }
+
+
+def test_a_raised_alarm_is_the_state_of_its_hop() -> None:
+    template = (ROOT / "infra" / "cloudformation" / "monitoring.yaml").read_text()
+    names = re.findall(r"^  (\w+):\n    Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE)
+    assert len(names) > 15
+    hops = [hop for hop, _ in HOPS] + [Hop("delivery", "records in Firehose", note="ACTIVE")]
+    none = Quarantine(0, None)
+    assert {hop_state(hop, none, []) for hop in hops} == {"well"}
+    for name in names:
+        raised = [Alarm(name, "too many", NOW)]
+        failing = [hop.id for hop in hops if hop_state(hop, none, raised) == "failing"]
+        assert len(failing) == 1, name
+    assert hop_state(HOPS[1][0], none, [Alarm("PipeFailures", "too many", NOW)]) == "failing"
 
 
 HOPS: list[tuple[Hop, HopState]] = [

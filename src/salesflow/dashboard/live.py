@@ -32,6 +32,7 @@ def live_data(view: LiveView) -> dict[str, Any]:
     `cancelled` and `returned` are numbers of orders. The hours of today end with the running one.
     """
     today, yesterday, last_week = view.hours
+    sold = (product for product in view.products if product.figures.sold.orders)
     begun = tuple(period for period in today if period.start <= view.now)
     return {
         "now": time_text(view.now),
@@ -51,7 +52,7 @@ def live_data(view: LiveView) -> dict[str, Any]:
         },
         "products": [
             {"name": product.name, "category": product.category} | _sales(product.figures.sold)
-            for product in view.products[:SHOWN_PRODUCTS]
+            for product in islice(sold, SHOWN_PRODUCTS)
         ],
         "products_complete": view.products_complete,
         "categories": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -29,6 +29,14 @@ _DAGS: Final = {
     "reports": "daily_sales_reports",
 }
 """By hop the DAG that sets it going, or right."""
+
+_ALARMS: Final = {
+    "orders": ("Generate",),
+    "pipe": ("Pipe", "DeadLetters"),
+    "live": ("Aggregate", "Live"),
+    "delivery": ("Cdc", "Delivery", "Transform"),
+}
+"""By hop how the names of the alarms about it begin."""
 
 _WELL_NOTES: Final = frozenset({"ACTIVE", "RUNNING", "Enabled", "crawl SUCCEEDED"})
 _CHANGING_NOTES: Final = frozenset(
@@ -94,11 +102,11 @@ class Pipeline:
         if failed := self._hop("live").failed:
             batches = _counted(failed, "batch", "batches")
             yield f"{batches} of changes couldn't be counted live; the lake has them."
+        for alarm in self.alarms:
+            yield f"Alarm {alarm.name}: {alarm.reason}."
         for hop, state in self.hops:
             if state == "failing":
                 yield f"Failing: {hop.name}, {hop.note}."
-        for alarm in self.alarms:
-            yield f"Alarm {alarm.name}: {alarm.reason}."
         if objects := self._hop("catalogue").waits:
             waiting = _counted(objects, "object waits", "objects wait")
             yield f"{waiting} for the next run of ingest_orders."
@@ -122,7 +130,8 @@ def read_pipeline(
     silver = Silver(connect, outputs)
     found = list(hops(connect, outputs, now=now, window=WINDOW))
     quarantine = _quarantine(connect("s3"), outputs["LakeBucketName"], silver, now)
-    stated = [(hop, _state(hop, quarantine)) for hop in found]
+    alarms = tuple(_alarms(connect("cloudwatch"), stack_name(prefix, "monitoring")))
+    stated = [(hop, hop_state(hop, quarantine, alarms)) for hop in found]
     return Pipeline(
         hops=(
             *stated,
@@ -130,7 +139,7 @@ def read_pipeline(
             _reports(connect("s3"), outputs["LakeBucketName"], now),
         ),
         quarantine=quarantine,
-        alarms=tuple(_alarms(connect("cloudwatch"), stack_name(prefix, "monitoring"))),
+        alarms=alarms,
     )
 
 
@@ -166,10 +175,11 @@ def pipeline_data(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _state(hop: Hop, quarantine: Quarantine) -> HopState:
+def hop_state(hop: Hop, quarantine: Quarantine, alarms: Iterable[Alarm]) -> HopState:
+    """The state of a hop on the way to the catalogue. A raised alarm makes its hop failing."""
     # What failed on the way to S3 fails no longer when it is redriven, though it lies there still.
     failed = quarantine.waiting if hop.id == "bronze" else hop.failed
-    if failed:
+    if failed or any(alarm.name.startswith(_ALARMS.get(hop.id, ())) for alarm in alarms):
         return "failing"
     if hop.waits or hop.note in _CHANGING_NOTES:
         return "waiting"
