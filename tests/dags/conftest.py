@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import airflow_clients
 from airflow_home import DAGS
 from localaws.server import LocalAws
 
@@ -19,6 +20,12 @@ def dag_bag() -> Any:
     from airflow.dag_processing.dagbag import BundleDagBag
 
     return BundleDagBag(dag_folder=str(DAGS), bundle_path=Path(DAGS), bundle_name="dags")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_clients() -> Iterator[None]:
+    with airflow_clients.made_quickly():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import airflow_clients
 import airflow_home
 from pipeline_runs import Pipeline
 from salesflow.local import airflow_environment, aws_environment
@@ -42,7 +43,7 @@ def pipeline(turning_aws: str, airflow_database: None) -> Iterator[Pipeline]:
     """The DAGs on an AWS with nothing in it."""
     ours = airflow_environment(turning_aws, airflow_home.HOME)
     environment = {name: ours[name] for name in ours if name.startswith("AIRFLOW_CONN_")}
-    with pytest.MonkeyPatch.context() as patch:
+    with airflow_clients.made_quickly(), pytest.MonkeyPatch.context() as patch:
         # Nothing but the connection may lead to the AWS.
         for name in aws_environment(turning_aws):
             patch.delenv(name, raising=False)
