@@ -21,6 +21,8 @@ from salesflow.queries import Row, ask
 SQL = Path(__file__).resolve().parents[1] / "dags"
 DAY = "2026-03-04"
 NOON = int(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp())
+# One for all lakes: it keeps the templates that it has compiled.
+STATEMENTS = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
 
 
 class ChangelogLake:
@@ -84,8 +86,7 @@ class ChangelogLake:
 
     def render(self, name: str, **task: Any) -> str:
         """One of the project's statements."""
-        environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
-        return environment.get_template(f"sql/{name}.sql").render(
+        return STATEMENTS.get_template(f"sql/{name}.sql").render(
             task={"bucket": "lake", **task},
             quality=quality,
             rules=rules,
