@@ -8,6 +8,7 @@ that nothing is translated by resemblance.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import sqlglot
@@ -73,11 +74,18 @@ _DIALECT = AthenaQueries()
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parse one statement.
+    """Parse one statement into a tree of the caller's own.
 
     Raises:
         QueryFailed: with line and column of what isn't Athena's SQL.
     """
+    return _parsed(sql).copy()
+
+
+# Views are parsed for each query of them, and the same queries come again and again; to copy a
+# tree costs a fraction of making it.
+@lru_cache(maxsize=64)
+def _parsed(sql: str) -> exp.Expr:
     try:
         found = [tree for tree in _DIALECT.parse(sql) if tree is not None]
     except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:
@@ -111,6 +119,8 @@ def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
     Raises:
         QueryFailed: for a wrong number of parameters, or one that is more than a literal.
     """
+    if not parameters and "?" not in sql:
+        return sql
     try:
         marks = [t for t in _DIALECT.tokenize(sql) if t.token_type == TokenType.PLACEHOLDER]
     except sqlglot.errors.TokenError as error:

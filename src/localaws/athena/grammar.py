@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -39,6 +40,8 @@ UNSUPPORTED = "Queries of this type are not supported"
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
+# A statement is parsed when it is submitted, and again when it runs.
+@lru_cache(maxsize=256)
 def parse(sql: str) -> Statement:
     """Parse one statement.
 
