@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -27,6 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     longest = [here / name for name in LONGEST]
     items.sort(key=lambda item: not {item.path, item.path.parent} & {*longest})
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look through all that was imported: it stays to the end.
+
+    What is imported or kept later is looked through more rarely: it is hundreds of thousands of
+    objects too.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
