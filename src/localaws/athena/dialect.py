@@ -79,13 +79,14 @@ def parse(sql: str) -> exp.Expr:
     Raises:
         QueryFailed: with line and column of what isn't Athena's SQL.
     """
-    return _parsed(sql).copy()
+    return parsed(sql).copy()
 
 
 # Views are parsed for each query of them, and the same queries come again and again; to copy a
 # tree costs a fraction of making it.
-@lru_cache(maxsize=64)
-def _parsed(sql: str) -> exp.Expr:
+@lru_cache(maxsize=128)
+def parsed(sql: str) -> exp.Expr:
+    """The tree of a statement as `parse` has it, for those who leave it as it is."""
     try:
         found = [tree for tree in _DIALECT.parse(sql) if tree is not None]
     except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:

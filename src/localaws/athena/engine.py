@@ -17,7 +17,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from localaws.athena import duck
 from localaws.athena.binding import BoundQuery, bind
 from localaws.athena.catalog import Catalog
-from localaws.athena.dialect import bind_parameters, parse
+from localaws.athena.dialect import bind_parameters, parsed
 from localaws.athena.failures import (
     QueryCancelled,
     QueryFailed,
@@ -185,7 +185,7 @@ class Engine:
     ) -> tuple[BoundQuery, exp.Expr]:
         """Bind a query, given as text or as `dialect.parse` gives it, and translate it."""
         if isinstance(statement, str):
-            statement = parse(bind_parameters(statement, parameters))
+            statement = parsed(bind_parameters(statement, parameters))
 
         def version(node: exp.Version) -> Version:
             return version_of(node, lambda asked: self._constant(asked, work), work.now)

@@ -118,14 +118,14 @@ class Inference:
                 return exp.column("BOOLEAN", quoted=True)
             return part
 
-        bare = node.unalias().copy().transform(strip)
+        bare = node.unalias().transform(strip)
         columns = sorted({column.name for column in bare.find_all(exp.Column)})
         source = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(kind)}" for kind in columns)
         tail = f" FROM (SELECT {source})" if columns else ""
         if columns and bare.find(exp.AggFunc):
             # Grouped by all columns, any mixture of columns and aggregates makes sense.
             tail += f" GROUP BY {', '.join(map(quoted, columns))}"
-        return f"SELECT {bare.sql(dialect='duckdb')}{tail}"
+        return f"SELECT {bare.sql(dialect='duckdb', copy=False)}{tail}"
 
     def _ask(self, questions: Sequence[str]) -> Iterable[str]:
         for question in questions:

@@ -187,7 +187,7 @@ def possible(
             return typed(column, keys[node.name])
         return node
 
-    where = condition.copy().transform(bare).sql(dialect="duckdb")
+    where = condition.transform(bare).sql(dialect="duckdb", copy=False)
     unnested = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS {quoted(name)}" for name in columns)
     numbered = f"SELECT unnest(range({len(values)})) AS number, {unnested}"
     query = f"SELECT number FROM ({numbered}) AS partition_values WHERE {where}"  # noqa: S608

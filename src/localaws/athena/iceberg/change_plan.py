@@ -74,7 +74,7 @@ def plan(change: Change, schema: Schema, engine: Engine, work: Work, database: s
     """
     names = [field.name.lower() for field in schema.fields]
     pieces = [piece for clause in change.clauses for piece in _pieces(clause)]
-    aliased = [exp.alias_(piece.copy(), f"piece {index}") for index, piece in enumerate(pieces)]
+    aliased = [exp.alias_(piece, f"piece {index}") for index, piece in enumerate(pieces)]
     carrier = exp.select(*aliased, copy=False)
     if change.source is None:
         carrier = carrier.from_(change.target.copy())
