@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -51,4 +53,24 @@ def pipeline(turning_aws: str, airflow_database: None) -> Iterator[Pipeline]:
             patch.setenv(name, value)
         # A local AWS answers most statements at once.
         patch.setattr("salesflow_airflow.operators.athena.POLL_SECONDS", 0.05)
+        _check_schemas_once(patch)
         yield Pipeline(turning_aws)
+
+
+def _check_schemas_once(patch: pytest.MonkeyPatch) -> None:
+    """Check the schema of a param once: Airflow does whenever it looks at the params of a task.
+
+    The params themselves are held to their schemas as often as ever.
+    """
+    from jsonschema import Draft202012Validator
+
+    check = Draft202012Validator.check_schema
+    good: set[str] = set()
+
+    def check_once(schema: Any, **options: Any) -> None:
+        text = json.dumps(schema, sort_keys=True, default=repr)
+        if text not in good:
+            check(schema, **options)
+            good.add(text)
+
+    patch.setattr(Draft202012Validator, "check_schema", check_once)
