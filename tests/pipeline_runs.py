@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import boto3
 
@@ -20,6 +23,7 @@ class Pipeline:
 
     endpoint_url: str
     runs: dict[str, Any] = field(default_factory=dict)
+    read: ClassVar[bool] = False
 
     def client(self, service: str) -> Any:
         """A client of the local AWS."""
@@ -39,8 +43,25 @@ class Pipeline:
         bag = BundleDagBag(
             dag_folder=str(DAGS / f"{dag_id}.py"), bundle_path=DAGS, bundle_name="dags-folder"
         )
-        self.runs[dag_id] = dag_run = bag.dags[dag_id].test(run_conf=params)
+        with self._dags_read_once():
+            self.runs[dag_id] = dag_run = bag.dags[dag_id].test(run_conf=params)
         return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+
+    @classmethod
+    @contextmanager
+    def _dags_read_once(cls) -> Iterator[None]:
+        """Only the first run reads and stores all DAGs, as the DAG processor does.
+
+        `dag.test()` would before each run, to find them as they are stored already.
+        """
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+        if not cls.read:
+            yield
+            cls.read = True
+            return
+        with patch.object(DagBundlesManager, "get_all_dag_bundles", return_value=[]):
+            yield
 
     def result(self, dag_id: str, task_id: str) -> Any:
         """What a task of the last run of a DAG returned; a list of a mapped one."""
