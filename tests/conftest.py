@@ -18,6 +18,9 @@ from localaws.server import LocalAws
 # client. A task makes a few sessions; a test process makes thousands.
 botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
+# What is imported is hundreds of thousands of objects, and hardly any of them is garbage.
+gc.set_threshold(10_000, 20, 50)
+
 
 LONGEST = ("integration", "browser", "localaws/test_survives_a_kill.py")
 """Where the longest files are, which mostly wait."""
@@ -31,14 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let no collection of garbage look through all that was imported: it stays to the end.
-
-    What is imported or kept later is looked through more rarely: it is hundreds of thousands of
-    objects too.
-    """
+    """Let no collection of garbage look through all that was imported: it stays to the end."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
