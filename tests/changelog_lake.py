@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,27 @@ DAY = "2026-03-04"
 NOON = int(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp())
 # One for all lakes: it keeps the templates that it has compiled.
 STATEMENTS = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined)
+
+
+TABLE_INPUT = (
+    "Name",
+    "TableType",
+    "Parameters",
+    "PartitionKeys",
+    "StorageDescriptor",
+    "ViewOriginalText",
+    "ViewExpandedText",
+)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """All that is in a lake: its objects, its tables, and the changelog's partitions."""
+
+    objects: dict[str, bytes]
+    tables: list[dict[str, Any]]
+    partitions: list[tuple[str, str]]
+    arrived: int
 
 
 class ChangelogLake:
@@ -75,14 +97,43 @@ class ChangelogLake:
             Body="".join(json.dumps(row) + "\n" for row in rows).encode(),
         )
         if (dt, hour) not in self.partitions:
-            self.partitions.append((dt, hour))
-            storage = {**self.storage, "Location": place}
-            self.glue.create_partition(
-                DatabaseName="sales",
-                TableName="orders_changelog",
-                PartitionInput={"Values": [dt, hour], "StorageDescriptor": storage},
-            )
+            self._add_partition(dt, hour)
         return uri
+
+    def _add_partition(self, dt: str, hour: str) -> None:
+        self.partitions.append((dt, hour))
+        storage = {**self.storage, "Location": self.place(dt, hour)}
+        self.glue.create_partition(
+            DatabaseName="sales",
+            TableName="orders_changelog",
+            PartitionInput={"Values": [dt, hour], "StorageDescriptor": storage},
+        )
+
+    def remember(self) -> Remembered:
+        """All that is in the lake, to be laid into the empty lake of another test."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="lake")
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return Remembered(
+            {key: self.s3.get_object(Bucket="lake", Key=key)["Body"].read() for key in keys},
+            [
+                {name: table[name] for name in TABLE_INPUT if name in table}
+                for page in self.glue.get_paginator("get_tables").paginate(DatabaseName="sales")
+                for table in page["TableList"]
+                if table["Name"] != "orders_changelog"
+            ],
+            list(self.partitions),
+            self.objects,
+        )
+
+    def recall(self, remembered: Remembered) -> None:
+        """Be as the lake was that is remembered; a tenth of the work of making it."""
+        for key, body in remembered.objects.items():
+            self.s3.put_object(Bucket="lake", Key=key, Body=body)
+        for table in remembered.tables:
+            self.glue.create_table(DatabaseName="sales", TableInput=table)
+        for dt, hour in remembered.partitions:
+            self._add_partition(dt, hour)
+        self.objects = remembered.arrived
 
     def render(self, name: str, **task: Any) -> str:
         """One of the project's statements."""

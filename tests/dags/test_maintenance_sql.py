@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from changelog_lake import ChangelogLake, change
+from changelog_lake import ChangelogLake, Remembered, change
 from localaws.server import LocalAws
 from salesflow.maintenance import checksum_statement, compact, iceberg_tables, vacuum
 from salesflow.patience import Patience
@@ -37,16 +37,26 @@ class Lake(ChangelogLake):
         return self.query("SELECT * FROM orders ORDER BY orderid")
 
 
+@pytest.fixture(scope="module")
+def made_before() -> list[Remembered]:
+    """The lake once it was made: that of each test is the same at first."""
+    return []
+
+
 @pytest.fixture
-def lake(local_aws: LocalAws) -> Lake:
+def lake(local_aws: LocalAws, made_before: list[Remembered]) -> Lake:
     """Six ingestions of new orders, and then a change and a removal."""
     lake = Lake(local_aws)
+    for made in made_before:
+        lake.recall(made)
+        return lake
     lake.declare()
     for hour in range(6):
         lake.arrive(change(f"{hour}", 100 + hour, "INSERT"), hour=f"{hour:02}")
         lake.merge([lake.partitions[-1]])
     lake.arrive(change("0", 300, "REMOVE"), change("1", 301, status="paid"), hour="06")
     lake.merge([lake.partitions[-1]])
+    made_before.append(lake.remember())
     return lake
 
 

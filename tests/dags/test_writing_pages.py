@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.macros import ds_add
 from airflow.serialization.serialized_objects import OperatorSerialization
 
 from airflow_home import DAGS
-from changelog_lake import DAY, ChangelogLake, change
+from changelog_lake import DAY, ChangelogLake, Remembered, change
 from localaws.server import LocalAws
 from salesflow import queries
 from salesflow.daily_page import REPORTS, page_key
@@ -33,8 +33,16 @@ NAMESPACE = {"dag_id": "reports", "run_id": "run", "try_number": 1, "max_tries":
 Run = Callable[..., Any]
 
 
+@pytest.fixture(scope="module")
+def made_before() -> list[Remembered]:
+    """The lake once it was made: that of each test is the same at first."""
+    return []
+
+
 @pytest.fixture
-def lake(aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch) -> ChangelogLake:
+def lake(
+    aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch, made_before: list[Remembered]
+) -> ChangelogLake:
     """A lake with all tables, two orders of a day, and a merge of theirs that was checked."""
     monkeypatch.setattr(
         queries,
@@ -42,6 +50,9 @@ def lake(aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch) -> ChangelogLak
         lambda **more: PATIENCE(**more | {"interval": 0}, sleep=lambda _: aws_default.step()),
     )
     lake = ChangelogLake(aws_default)
+    for made in made_before:
+        lake.recall(made)
+        return lake
     with DAG("declare", schedule=None, template_searchpath=[str(DAGS)], user_defined_macros=MACROS):
         declare = WritePageOperator(task_id="declare", days=[], results=[], **LAKE)
     for statement in [*TABLES, *VIEWS]:
@@ -55,6 +66,7 @@ def lake(aws_default: LocalAws, monkeypatch: pytest.MonkeyPatch) -> ChangelogLak
         f"('merge', {at}, 'volume', 'warning', 'failed', CAST(2 AS bigint), 'only two rows'),"
         f"('another', {at}, 'foreign', 'warning', 'failed', CAST(1 AS bigint), 'not of this day')"
     )
+    made_before.append(lake.remember())
     return lake
 
 
