@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,7 +39,7 @@ TABLE_INPUT = (
 
 @dataclass(frozen=True)
 class Remembered:
-    """All that is in a lake: its objects, its tables, and the changelog's partitions."""
+    """What is in a lake: its objects, its tables, and the changelog's partitions."""
 
     objects: dict[str, bytes]
     tables: list[dict[str, Any]]
@@ -49,6 +49,9 @@ class Remembered:
 
 class ChangelogLake:
     """Bucket ``lake`` and database ``sales`` with a changelog, and silver after `declare`."""
+
+    declared: ClassVar[Remembered | None] = None
+    """A lake after the first `declare` of this process; the others are as it was."""
 
     def __init__(self, local_aws: LocalAws) -> None:
         self.local_aws = local_aws
@@ -110,9 +113,14 @@ class ChangelogLake:
         )
 
     def remember(self) -> Remembered:
-        """All that is in the lake, to be laid into the empty lake of another test."""
+        """All but results of queries, to be laid into the empty lake of another test."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="lake")
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        keys = [
+            entry["Key"]
+            for page in pages
+            for entry in page.get("Contents", [])
+            if not entry["Key"].startswith("results/")
+        ]
         return Remembered(
             {key: self.s3.get_object(Bucket="lake", Key=key)["Body"].read() for key in keys},
             [
@@ -159,10 +167,15 @@ class ChangelogLake:
         )
 
     def declare(self) -> None:
-        """Make the tables of silver, and the view."""
+        """Make the tables of silver, and the view, in a lake to which nothing has come yet."""
+        assert not self.objects
+        if ChangelogLake.declared is not None:
+            self.recall(ChangelogLake.declared)
+            return
         for name in ("create_orders", "create_merges", "create_merged_days"):
             self.run(f"silver/{name}")
         self.run("orders_current")
+        ChangelogLake.declared = self.remember()
 
     def everything(self) -> str:
         """The condition that selects all partitions."""
