@@ -166,6 +166,8 @@ def test_it_says_when_nobody_is_signed_in_and_goes_on_afterwards(
     page_server.status = HTTPStatus.UNAUTHORIZED
     page_server.cut()
     page.locator("#verdict-word", has_text="Signed out").wait_for(timeout=SOON)
+    link = page.locator("#notice").get_by_role("link", name="Sign in")
+    assert "/api/v2/auth/login?next=http" in link.get_attribute("href")
     assert page.locator("#revenue-today").inner_text() == "$198,875"
     tell_well(page_server)
     page_server.status = HTTPStatus.OK

@@ -170,6 +170,13 @@ def test_rows_are_sorted_by_a_column_as_numbers(opened: Any) -> None:
         assert shown(opened.page) == [[value] for value in expected]
 
 
+def test_numbers_are_sorted_by_all_of_their_digits(opened: Any) -> None:
+    page = opened.page
+    ask(page, "SELECT * FROM (VALUES 9007199254740993.02, 9007199254740993.01) AS t (n)")
+    page.get_by_role("columnheader").get_by_role("button").click()
+    assert shown(page) == [["9007199254740993.01"], ["9007199254740993.02"]]
+
+
 def test_a_column_of_nothing_but_null_is_no_measure(opened: Any) -> None:
     rows = "FROM (VALUES ('a', 1), ('b', 2)) AS t (name, n)"
     ask(opened.page, f"SELECT name, n, CAST(NULL AS bigint) AS nothing {rows}")

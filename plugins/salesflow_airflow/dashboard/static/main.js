@@ -99,12 +99,16 @@ function showNotice() {
   if (byId("notice").textContent !== text) byId("notice").replaceChildren(...linked(text));
 }
 
-/** A sentence in which the DAGs that it names are links. */
-const linked = (text) => text.split(/\b(deploy_pipeline|generate_orders|ingest_orders|daily_sales_reports|redrive_orders)\b/)
+const SIGN_IN = "Sign in";
+// Airflow knows where people log in, and leads them back.
+const signIn = () => `api/v2/auth/login?next=${encodeURIComponent(window.parent.location.href)}`;
+
+/** A sentence in which the DAGs that it names, and the login, are links. */
+const linked = (text) => text.split(/\b(deploy_pipeline|generate_orders|ingest_orders|daily_sales_reports|redrive_orders|Sign in)\b/)
   .map((part, at) => {
     if (at % 2 === 0) return part;
     const link = html("a", {}, part);
-    airflowLink(link, `dags/${part}`);
+    airflowLink(link, part === SIGN_IN ? signIn() : `dags/${part}`);
     return link;
   });
 

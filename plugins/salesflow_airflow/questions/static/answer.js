@@ -15,6 +15,18 @@ const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
 
 export const isNumber = (column) => NUMBERS.has(column.type);
 
+const DIGITS = /^-?\d+(\.\d+)?$/;
+
+/** The order of numbers that are too long for a float to tell them apart. */
+function byDigits(a, b) {
+  if (!DIGITS.test(a) || !DIGITS.test(b)) return 0;
+  const [whole, other] = [a, b].map((text) => {
+    const [before, after = ""] = text.split(".");
+    return BigInt(before + after.padEnd(38, "0"));
+  });
+  return whole < other ? -1 : whole > other ? 1 : 0;
+}
+
 export function stateChip(state) {
   const [kind, word] = STATES[state] ?? ["", state];
   return html("span", { class: `chip ${kind}` }, word);
@@ -94,7 +106,7 @@ export class Answer {
     const next = was !== at ? 1 : direction === 1 ? -1 : 0;
     this.sorted = next ? [at, next] : null;
     const compare = isNumber(this.columns[at])
-      ? (a, b) => Number(a) - Number(b)
+      ? (a, b) => Number(a) - Number(b) || byDigits(a, b)
       : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
     const rows = next === 0 ? this.rows : [...this.rows].sort(({ [at]: a }, { [at]: b }) => {
       if (a === null || b === null) return (a === null) - (b === null);
