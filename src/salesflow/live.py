@@ -204,6 +204,8 @@ class LiveTotals:
     def minutes(self, first: datetime, last: datetime) -> list[Period]:
         """The minutes from that of `first` to that of `last`, by a request for each hour that they
         touch; nine days of them are kept."""
+        # An hour of another zone may be halves of two.
+        first, last = first.astimezone(UTC), last.astimezone(UTC)
         points: list[_Item] = []
         hour = first.replace(minute=0, second=0, microsecond=0)
         while hour <= last:
@@ -243,6 +245,7 @@ class LiveTotals:
     def figures(self, first: datetime, last: datetime) -> Figures:
         """What is counted from the minute of `first` to that of `last`, by three requests: whole
         hours are read as such. The first hour counts whole if its minutes aren't kept any more."""
+        first, last = first.astimezone(UTC), last.astimezone(UTC)
         begin, end = (at.replace(minute=0, second=0, microsecond=0) for at in (first, last))
         if begin == end:
             return _sum(period.figures for period in self.minutes(first, last))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
@@ -401,6 +401,17 @@ def test_figures_are_those_of_the_minutes_from_the_first_to_the_last(
         2**n for n, m in enumerate((0, 40, 46, 180, 181, 14_400, 14_402)) if m in counted
     )
     assert totals.figures(NOW - first, NOW).sold.units == expected
+
+
+def test_minutes_and_figures_are_of_a_time_in_whichever_zone(
+    disturbed: Disturbed, totals: LiveTotals
+) -> None:
+    zone = timezone(timedelta(hours=5, minutes=30))
+    for number, at in enumerate(("12:50", "13:10")):
+        disturbed.writer().count([change(str(number), order_ts=f"2026-03-01T{at}:00Z")], 0, NOW)
+    first, last = (datetime(2026, 3, 1, 18, minute, tzinfo=zone) for minute in (15, 45))
+    assert sum(period.figures.sold.orders for period in totals.minutes(first, last)) == 2
+    assert totals.figures(first, last).sold.orders == 2
 
 
 def test_a_refused_change_is_shown_with_its_reason(
