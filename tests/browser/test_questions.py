@@ -187,6 +187,34 @@ def test_a_column_of_nothing_but_null_is_no_measure(opened: Any) -> None:
     assert opened.page.locator("#chart-part").is_hidden()
 
 
+@pytest.fixture
+def heavy(site: Any, lake: QuestionLake) -> Iterator[str]:
+    """A table that holds more than a question may read: Athena's least limit, 10 MB."""
+    athena, group = site.aws("athena"), site.outputs["QuestionsWorkGroupName"]
+    usual = athena.get_work_group(WorkGroup=group)["WorkGroup"]["Configuration"]
+
+    def limit(size: int) -> None:
+        update = {"BytesScannedCutoffPerQuery": size}
+        athena.update_work_group(WorkGroup=group, ConfigurationUpdates=update)
+
+    bucket = site.outputs["LakeBucketName"]
+    site.aws("s3").put_object(Bucket=bucket, Key="heavy/lines.csv", Body=b"0123456789\n" * 10**6)
+    lake.run(f"CREATE EXTERNAL TABLE heavy (line string) LOCATION 's3://{bucket}/heavy/'")
+    limit(10_000_000)
+    yield "heavy"
+    limit(usual["BytesScannedCutoffPerQuery"])
+    lake.run("DROP TABLE heavy")
+    site.aws("s3").delete_object(Bucket=bucket, Key="heavy/lines.csv")
+
+
+def test_a_question_over_the_scan_limit_is_refused_with_the_reason(opened: Any, heavy: str) -> None:
+    ask(opened.page, f"SELECT max(line) FROM {heavy}")
+    waiting = opened.page.locator("#waiting", has_text="The question was cancelled.")
+    waiting.wait_for(timeout=SOON)
+    assert "Bytes scanned limit was exceeded" in waiting.inner_text()
+    assert opened.page.locator("#rows tbody tr").count() == 0
+
+
 def test_a_running_question_is_cancelled(opened: Any) -> None:
     ask(opened.page, ENDLESS)
     opened.page.locator("#facts", has_text="Running").wait_for(timeout=SOON)

@@ -59,7 +59,8 @@ class Question:
     Attributes:
         asked_by: None if it wasn't asked through the page.
         state: QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED.
-        error: Athena's reason, with the places of the question as it was asked.
+        error: Athena's reason for a failure or a cancellation, which may be its own for the limit
+            of bytes; with the places of the question as it was asked.
         scanned_bytes: so far, while it runs.
         cost: dollars, unrounded; so far, while it runs.
         seconds: that Athena has worked on it.
@@ -225,7 +226,8 @@ def _read(execution: QueryExecutionTypeDef) -> Question:
     status: Any = execution["Status"]
     statistics = execution.get("Statistics", {})
     scanned = statistics.get("DataScannedInBytes", 0)
-    reason = status.get("StateChangeReason") if status["State"] == "FAILED" else None
+    ended = status["State"] in ("FAILED", "CANCELLED")
+    reason = status.get("StateChangeReason") if ended else None
     return Question(
         id=execution["QueryExecutionId"],
         sql=sql,

@@ -113,7 +113,9 @@ async function present(question, sql) {
     return;
   }
   if (question.state !== "SUCCEEDED") {
-    answer.wait(question.state === "CANCELLED" ? "The question was cancelled." : "The question is still running.");
+    // Athena cancels, too: what would read more than its limit.
+    const reason = question.error ? ` Athena says: ${question.error}.` : "";
+    answer.wait(question.state === "CANCELLED" ? `The question was cancelled.${reason}` : "The question is still running.");
     announce(byId("waiting").textContent);
     return;
   }
