@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,8 +18,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_home import DAGS
 from localaws.server import LocalAws
 from salesflow.patience import Patience
-from salesflow.projection import project
-from salesflow.projection.history import DaySales, KnownDays
 from salesflow.projection.stored import TABLES, columns
 from salesflow.queries import Row, ask
 from salesflow.report_store import read_manifest, report_key
@@ -109,23 +106,6 @@ class Lake:
             name: sorted(self.query(f"SELECT {', '.join(columns(of))} FROM {name}"), key=str)
             for name, of in TABLES.items()
         }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _projected_once() -> Iterator[None]:
-    """What is projected from a history, which takes seconds, is reckoned once.
-
-    That the same history gives the same bytes is held by tests/unit/test_projection_project.py.
-    """
-    reckon = project.project
-
-    @cache
-    def once(sales: tuple[DaySales, ...], known: KnownDays) -> project.Projection:
-        return reckon(sales, known)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(project, "project", lambda sales, known: once(tuple(sales), known))
-        yield
 
 
 @pytest.fixture
