@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyiceberg.expressions.visitors import _ManifestEvalVisitor
 
 import iceberg_tables as iceberg
 from athena_queries import Athena
@@ -297,3 +299,22 @@ def test_statements_run_side_by_side(orders: Athena) -> None:
     assert states == ["SUCCEEDED"] * 4
     assert quantities(orders) == {"a": 7, "b": 2, "d": 4, "n0": 0, "n1": 1, "n2": 2}
     assert is_clean(orders)
+
+
+def test_manifests_that_are_gone_through_at_once_do_not_mix(
+    athena: Athena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iceberg.create(athena, partitioned_by={"day": "identity"})
+    for day in range(1, 31):
+        append(athena, f"order-{day}", date(2026, 1, day))
+    unhurried = _ManifestEvalVisitor.visit_equal
+
+    def visit_equal(self: _ManifestEvalVisitor, **found: Any) -> bool:
+        time.sleep(0.01)  # the others have begun by then
+        return unhurried(self, **found)
+
+    monkeypatch.setattr(_ManifestEvalVisitor, "visit_equal", visit_equal)
+
+    athena.run("UPDATE orders SET quantity = 1 WHERE day = DATE '2026-01-03'")
+
+    assert quantities(athena) == {f"order-{day}": 10 for day in range(1, 31)} | {"order-3": 1}

@@ -113,6 +113,14 @@ class _ReplaceFiles(_OverwriteFiles):
         self._may_match = may_match
         self._run = run
 
+    def _build_manifest_evaluator(self, spec_id: int) -> Callable[[ManifestFile], bool]:
+        """An evaluator for each manifest: PyIceberg's keeps in itself which one it looks at.
+
+        Threads share it, and a file that is to be deleted then seems to be in no manifest.
+        """
+        build = super()._build_manifest_evaluator
+        return lambda manifest: build(spec_id)(manifest)
+
     def _summary(self, snapshot_properties: Any = {}) -> Summary:  # noqa: B006 - PyIceberg's own
         summary = super()._summary(snapshot_properties)
         return Summary(operation=self._called, **summary.additional_properties)
