@@ -179,6 +179,15 @@ def store_page(client: S3Client, bucket: str, report: DailyReport, currency_code
     return key
 
 
+def read_page(client: S3Client, bucket: str, day: date) -> bytes | None:
+    """The page of a day as it was stored; None if there is none."""
+    try:
+        found = client.get_object(Bucket=bucket, Key=page_key(day.isoformat()))
+    except client.exceptions.NoSuchKey:
+        return None
+    return found["Body"].read()
+
+
 def _restatements(
     recorded: Iterable[Restatement], restated: Iterable[Restatement]
 ) -> tuple[Restatement, ...]:

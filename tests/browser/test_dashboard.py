@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_home import ROOT
+from daily_page import FULL
+from salesflow.pages.page import render
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 SOON = 90_000
@@ -86,6 +88,27 @@ def test_an_order_appears_within_three_seconds(opened: Any, write_order: Any) ->
     assert "$124.50" in row.inner_text()
     inside.locator("#orders-today", has_text=f"{before + len(seconds):,}").wait_for(timeout=SOON)
     assert inside.locator("#start").is_hidden()
+
+
+def test_the_page_of_a_day_is_drawn_and_reaches_nothing_of_airflow(
+    site: Any, open_page: Callable[..., Any]
+) -> None:
+    curious = (
+        b"<script>try { document.title = document.cookie } "
+        b"catch (error) { document.title = error.name }</script>"
+    )
+    for day, page in (("2026-03-04", render(FULL)), ("2026-03-05", curious)):
+        site.aws("s3").put_object(
+            Bucket=site.outputs["LakeBucketName"],
+            Key=f"reports/page/dt={day}/page.html",
+            Body=page,
+        )
+    opened = open_page(storage_state=site.state)
+    opened.page.goto(f"{site.url}/salesflow/days/2026-03-04")
+    opened.page.locator(".chart svg.main-svg").first.wait_for(timeout=SOON)
+    assert (opened.errors, opened.foreign) == ([], [])
+    opened.page.goto(f"{site.url}/salesflow/days/2026-03-05")
+    assert opened.page.title() == "SecurityError"
 
 
 def test_markup_in_a_name_is_text(opened: Any, write_order: Any) -> None:

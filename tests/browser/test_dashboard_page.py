@@ -202,6 +202,18 @@ def test_the_navigation_stays_with_the_stage(
     ]
 
 
+def test_the_newest_report_leads_to_its_page(
+    page_server: DashboardServer, open_page: Callable[..., Any]
+) -> None:
+    page = open_page().page
+    page_server.tell_examples(datetime.now(UTC))
+    day = example("lake", datetime.now(UTC))["data"]["last_report"]["day"]
+    page.goto(f"{page_server.url}?stage=prod")
+    link = page.get_by_role("link", name="The page of")
+    link.wait_for(timeout=SOON)
+    assert link.evaluate("link => link.href") == f"{page_server.url}days/{day}?stage=prod"
+
+
 def test_a_stream_that_ends_and_begins_again_is_no_loss(
     page_server: DashboardServer, open_page: Callable[..., Any]
 ) -> None:

@@ -22,6 +22,7 @@ PLACES = {
     "path": "x",
     "kind": "live",
     "name": "x",
+    "day": "2026-03-04",
     "query_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12,
 }
 
@@ -154,6 +155,55 @@ def test_what_isnt_deployed_is_told_and_unknown_stages_arent_found(
         answer = get(app, f"{path}?stage=nowhere", login)
         assert answer.status_code == 404
         assert "nowhere isn't deployed" in answer.json()["detail"]
+
+
+@pytest.fixture
+def lake(aws_default: LocalAws) -> Any:
+    """A client of S3, and the bucket of a deployment that has nothing else."""
+    from salesflow_airflow.questions.router import opened
+
+    opened.cache_clear()  # it keeps a deployment's outputs, and this is another
+    template = {
+        "Resources": {"Lake": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {"LakeBucketName": {"Value": {"Ref": "Lake"}}},
+    }
+    empty = {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}
+    cloudformation = aws_default.aws.client("cloudformation")
+    for stack, what in (("storage", template), ("streaming", empty), ("analytics", empty)):
+        cloudformation.create_stack(
+            StackName=f"salesflow-dev-{stack}", TemplateBody=json.dumps(what)
+        )
+    s3 = aws_default.aws.client("s3")
+    return s3, s3.list_buckets()["Buckets"][0]["Name"]
+
+
+def test_the_page_of_a_day_is_served_in_a_sandbox(
+    app: Any, login: dict[str, str], lake: Any
+) -> None:
+    s3, bucket = lake
+    s3.put_object(Bucket=bucket, Key="reports/page/dt=2026-03-04/page.html", Body=b"<p>4 March")
+    answer = get(app, "/days/2026-03-04", login)
+    assert (answer.status_code, answer.text) == (200, "<p>4 March")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts; ")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("2026-03-05", 404, "there is no page of 2026-03-05: the DAG daily_sales_reports"),
+        ("yesterday", 400, "path.day: Input should be a valid date"),
+        ("2026-03-05?stage=nowhere", 404, "Stage nowhere isn't deployed"),
+    ],
+)
+@pytest.mark.usefixtures("lake")
+def test_a_day_without_a_page_is_told(
+    app: Any, login: dict[str, str], path: str, status: int, sentence: str
+) -> None:
+    answer = get(app, f"/days/{path}", login)
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(sentence)
 
 
 def test_an_aws_that_cant_be_reached_is_told_without_its_address(

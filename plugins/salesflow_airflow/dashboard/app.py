@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from salesflow.dashboard.failures import NotDeployed
+from salesflow_airflow.dashboard.days import router as days
 from salesflow_airflow.dashboard.events import EventStream
 from salesflow_airflow.dashboard.feed import Feed, State
 from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
@@ -103,6 +104,7 @@ def create_app(open_feed: Callable[[str], Feed]) -> FastAPI:
         )
 
     app.include_router(questions)
+    app.include_router(days)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
     async def nothing(path: str) -> Response:
@@ -130,7 +132,7 @@ async def _file(
 
 
 class SecurityHeaders:
-    """Adds the headers that confine a page to every answer."""
+    """Adds the headers that confine a page to every answer that has none of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -140,7 +142,9 @@ class SecurityHeaders:
 
         async def send_confined(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_confined)

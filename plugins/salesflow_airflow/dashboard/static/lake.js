@@ -1,5 +1,6 @@
 // What the lake says: exact, as of the last merge or of the newest report.
 
+import { airflowLink } from "./airflow.js";
 import { Chart } from "./chart.js";
 import { byId, html, keep, mark, row, say } from "./elements.js";
 import { count, dayInWeek, fitMoney, moment, money, roundMoney, shortDay, size, tickMoney } from "./figures.js";
@@ -30,7 +31,16 @@ export function showExact(data, live, now) {
   const report = data.last_report === null ? " No day has been reported yet." :
     ` The newest report is that of ${shortDay(data.last_report.day)}, written at ${moment(data.last_report.written_at, now)}.`;
   say(byId("exact-note"), merged + report);
-  say(byId("exact-page"), data.last_report?.page_uri ?? "");
+  showPage(data.last_report);
+}
+
+function showPage(report) {
+  const link = byId("exact-page");
+  link.hidden = report === null;
+  say(byId("exact-place"), report?.page_uri ?? "");
+  if (report === null) return;
+  say(link, `The page of ${shortDay(report.day)}`);
+  airflowLink(link, new URL(`days/${report.day}${location.search}`, location.href));
 }
 
 function empty(id, isEmpty) {
