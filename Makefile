@@ -35,7 +35,7 @@ demo: ## the whole pipeline on this machine (ONCE=1: stop at the end)
 	SALESFLOW_STARTED=$$started $(BIN)/python -m salesflow.demo $(if $(ONCE),--once)
 
 test: env ## all tests that need no Docker and no browser that isn't there
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: env ## formatting, lint, types, templates, generated docs, lock file: verifies, never fixes
 	@$(BIN)/uv lock --check --quiet
