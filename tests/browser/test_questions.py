@@ -218,12 +218,14 @@ def test_a_question_over_the_scan_limit_is_refused_with_the_reason(opened: Any, 
 def test_a_running_question_is_cancelled(opened: Any) -> None:
     ask(opened.page, ENDLESS)
     opened.page.locator("#facts", has_text="Running").wait_for(timeout=SOON)
+    assert opened.page.locator("#history[inert]").count() == 1
     opened.page.get_by_role("button", name="Cancel", exact=True).click()
     opened.page.get_by_text("The question was cancelled.").first.wait_for(timeout=SOON)
     opened.page.get_by_role("button", name="Cancel", exact=True).wait_for(
         state="hidden", timeout=SOON
     )
     assert opened.page.get_by_role("button", name="Run").is_enabled()
+    assert opened.page.locator("#history[inert]").count() == 0
 
 
 def test_the_keyboard_completes_names_and_leaves_the_editor(opened: Any) -> None:

@@ -45,6 +45,7 @@ function announce(sentence) {
 function busy(is) {
   byId("run").disabled = is;
   byId("cancel").hidden = !is;
+  byId("history").inert = is; // its answer would take the place of the one that is waited for
   byId("answer").setAttribute("aria-busy", String(is));
 }
 
@@ -207,7 +208,6 @@ const showHistory = () => fill("history", "Nothing has been asked yet.", async (
 
 /** A question that was asked before: its text, and its answer, which costs nothing to read. */
 async function again(question) {
-  if (running) return;
   turns += 1;
   const turn = turns;
   byId("problem").hidden = true;
