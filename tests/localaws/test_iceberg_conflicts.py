@@ -301,6 +301,17 @@ def test_statements_run_side_by_side(orders: Athena) -> None:
     assert is_clean(orders)
 
 
+def test_however_many_append_at_once_none_gives_up(orders: Athena) -> None:
+    started = [
+        orders.start(f"INSERT INTO orders VALUES ('n{n}', DATE '2026-01-03', {n}, NULL, NULL)")
+        for n in range(16)
+    ]
+    orders.local_aws.step()
+    states = [orders.execution(query_id)["Status"] for query_id in started]
+    assert [status["State"] for status in states] == ["SUCCEEDED"] * 16, states
+    assert quantities(orders) == {"a": 1, "b": 2} | {f"n{n}": n for n in range(16)}
+
+
 def test_manifests_that_are_gone_through_at_once_do_not_mix(
     athena: Athena, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -42,6 +43,7 @@ def newest_object(
     # Days sort as their keys do.
     for entry in (entry for page in pages for entry in page.get("Contents", [])):
         if place := key_of.fullmatch(entry["Key"]):
-            day = date.fromisoformat(place[1])
-            newest = StoredObject(entry["Key"], day, entry["LastModified"])
+            with suppress(ValueError):  # 2026-13-45 is no day, and no report of ours
+                day = date.fromisoformat(place[1])
+                newest = StoredObject(entry["Key"], day, entry["LastModified"])
     return newest

@@ -66,7 +66,7 @@ def commit(
         replacement.delete_data_file(file)
     database, name = table.name()
     try:
-        with translated(database, name):
+        with translated(database, name), run.iceberg.turn(database, name):
             replacement.commit()
             run.decide()
             transaction.commit_transaction()

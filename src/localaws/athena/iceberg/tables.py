@@ -71,6 +71,7 @@ class IcebergTables:
         #: One for all tables, since it holds the connections and what was read.
         self.io = LakeIO(properties)
         self._metadata: OrderedDict[str, TableMetadata] = OrderedDict()
+        self._turns: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
     def load(self, database: str, name: str) -> Table:
@@ -138,6 +139,17 @@ class IcebergTables:
                 partition_spec=spec,
                 properties={"format-version": "2", **properties},
             )
+
+    @contextmanager
+    def turn(self, database: str, name: str) -> Iterator[None]:
+        """Wait for the statements that are committing to a table now.
+
+        PyIceberg tries four times against all comers, and with three of them somebody often lost.
+        """
+        with self._lock:
+            turn = self._turns.setdefault((database, name), threading.Lock())
+        with turn:
+            yield
 
     def _read_metadata(self, database: str, name: str, location: str) -> TableMetadata:
         """A metadata file, which never changes once it is written."""
