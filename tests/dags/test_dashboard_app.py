@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 import airflow_home
 from aws_requests import Interception, intercept
@@ -160,7 +165,7 @@ def test_what_isnt_deployed_is_told_and_unknown_stages_arent_found(
 @pytest.fixture
 def lake(aws_default: LocalAws) -> Any:
     """A client of S3, and the bucket of a deployment that has nothing else."""
-    from salesflow_airflow.questions.router import opened
+    from salesflow_airflow.dashboard.deployments import opened
 
     opened.cache_clear()  # it keeps a deployment's outputs, and this is another
     template = {
@@ -193,7 +198,9 @@ def test_the_page_of_a_day_is_served_in_a_sandbox(
     ("path", "status", "sentence"),
     [
         ("2026-03-05", 404, "there is no page of 2026-03-05: the DAG daily_sales_reports"),
-        ("yesterday", 400, "path.day: Input should be a valid date"),
+        ("yesterday", 400, "a day is asked for as YYYY-MM-DD"),
+        ("2026-02-30", 400, "a day is asked for as YYYY-MM-DD"),
+        ("1795910400", 400, "a day is asked for as YYYY-MM-DD"),
         ("2026-03-05?stage=nowhere", 404, "Stage nowhere isn't deployed"),
     ],
 )
@@ -204,6 +211,17 @@ def test_a_day_without_a_page_is_told(
     answer = get(app, f"/days/{path}", login)
     assert answer.status_code == status
     assert answer.json()["error"].startswith(sentence)
+
+
+def test_an_object_that_is_named_after_no_day_is_no_page(lake: Any) -> None:
+    from salesflow.dashboard.reports import newest_object
+
+    s3, bucket = lake
+    for day in ("2026-03-04", "2026-13-45"):
+        s3.put_object(Bucket=bucket, Key=f"reports/page/dt={day}/page.html", Body=b"")
+    found = newest_object(s3, bucket, "page", "html", datetime(2026, 3, 5, tzinfo=UTC))
+    assert found is not None
+    assert found.day.isoformat() == "2026-03-04"
 
 
 def test_an_aws_that_cant_be_reached_is_told_without_its_address(
@@ -288,6 +306,64 @@ def test_outputs_and_clients_are_read_once_for_many_reads(
     seconds += KEPT_AFTER_FAILURE_SECONDS + 1
     read(0)
     assert sorted(made) == ["cloudformation", "cloudformation", "sqs", "sqs"]
+
+
+def test_all_who_wait_for_a_deployment_share_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    from salesflow_airflow.dashboard import deployments
+
+    come, asked = itertools.count(1), []
+    all_wait = Event()
+
+    def stopwatch() -> float:
+        if (number := next(come)) == 5:  # the first looks thrice
+            all_wait.set()
+        return float(number)
+
+    def hang(*_: Any) -> Any:
+        asked.append(True)
+        assert all_wait.wait(10)
+        raise EndpointConnectionError(endpoint_url="http://aws.test")
+
+    monkeypatch.setattr(deployments, "stack_outputs", hang)
+    deployment = deployments.Deployment("dev", lambda service: service, stopwatch)
+
+    def read(_: int) -> str:
+        with pytest.raises(EndpointConnectionError) as error:
+            deployment.read(lambda *_: {}, None)  # type: ignore[arg-type]
+        return str(error.value)
+
+    with ThreadPoolExecutor(3) as threads:
+        assert len(list(threads.map(read, range(3)))) == 3
+    assert len(asked) == 1
+
+
+def test_those_who_wait_for_aws_leave_airflow_its_threads() -> None:
+    from fastapi import APIRouter, FastAPI
+
+    from salesflow_airflow.questions.told import ToldRoute
+
+    router, application = APIRouter(route_class=ToldRoute), FastAPI()
+    waiting: set[int] = set()
+    aws_answers = Event()
+
+    @router.get("/{number}")
+    def wait(number: int) -> int:
+        waiting.add(number)
+        assert aws_answers.wait(30)
+        return number
+
+    application.include_router(router)
+
+    async def ask(client: httpx.AsyncClient) -> list[int]:
+        requests = [asyncio.create_task(client.get(f"/{number}")) for number in range(60)]
+        while len(waiting) < 8:
+            await asyncio.sleep(0.01)
+        # A thread is there at once, which it isn't if all forty wait.
+        assert await asyncio.wait_for(anyio.to_thread.run_sync(len, waiting), 10) == 8
+        aws_answers.set()
+        return [(await request).json() for request in requests]
+
+    assert answers(application, ask) == list(range(60))
 
 
 def test_airflow_processes_that_serve_nothing_import_nothing_for_the_dashboard() -> None:

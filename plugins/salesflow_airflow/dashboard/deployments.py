@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from salesflow.dashboard.failures import NotDeployed
 from salesflow.dashboard.lake import lake_data, read_lake
@@ -63,6 +64,7 @@ class Deployment:
         self._clients = _Clients(connect)
         self._outputs: Mapping[str, str] = {}
         self._failed = False
+        self._refused: tuple[float, Exception] | None = None
 
     def read(self, reader: Reader, now: datetime) -> Mapping[str, Any]:
         """What a reader reads.
@@ -83,7 +85,12 @@ class Deployment:
         return data
 
     def _open(self) -> tuple[Connect, Mapping[str, str]]:
+        began = self._stopwatch()
         with self._lock:
+            # All who waited for the same look share what came of it: one after the other, each
+            # would wait as long again.
+            if self._refused and self._refused[0] > began:
+                raise self._refused[1]
             kept = KEPT_AFTER_FAILURE_SECONDS if self._failed else KEPT_SECONDS
             if self._stopwatch() - self._made > kept:
                 self._made, self._outputs = self._stopwatch(), {}
@@ -95,6 +102,9 @@ class Deployment:
                     self._outputs = stack_outputs(cloudformation, deployment_prefix(self.stage))
                 except StackMissing:
                     raise NotDeployed(self.stage) from None
+                except (BotoCoreError, ClientError) as error:
+                    self._refused = self._stopwatch(), error
+                    raise
             return self._clients, self._outputs
 
 
@@ -131,6 +141,12 @@ def kinds_of(deployment: Deployment) -> list[Kind]:
         Kind("pipeline", 10, partial(deployment.read, pipeline)),
         Kind("lake", 60, partial(deployment.read, lake)),
     ]
+
+
+@lru_cache(maxsize=16)
+def opened(stage: str) -> Deployment:
+    """The deployment of a stage, its clients kept, for what is looked at once."""
+    return Deployment(stage, partial(connect, config=_CONFIG))
 
 
 class Deployments:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Request
@@ -35,6 +37,19 @@ class NotAsked(Exception):
         self.status = status
 
 
+_SLOTS: Final = 8
+_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _slot() -> asyncio.Semaphore:
+    """One of a few places in which a request may wait for AWS.
+
+    A waiting request holds a thread, and the API server has forty for all of Airflow: if AWS hangs,
+    tasks are still to reach it.
+    """
+    return _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_SLOTS))
+
+
 class ToldRoute(APIRoute):
     """A route that answers what is foreseen to go wrong with a sentence."""
 
@@ -44,7 +59,8 @@ class ToldRoute(APIRoute):
 
         async def told(request: Request) -> Response:
             try:
-                return await handle(request)
+                async with _slot():
+                    return await handle(request)
             except NotAsked as error:
                 return _answer(error.status, str(error))
             except Refused as error:
