@@ -8,7 +8,9 @@ the new state of the table, and fails if what he read or replaces has changed me
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import copy
+from types import MethodType
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.exceptions import ValidationException
@@ -114,12 +116,13 @@ class _ReplaceFiles(_OverwriteFiles):
         self._run = run
 
     def _build_manifest_evaluator(self, spec_id: int) -> Callable[[ManifestFile], bool]:
-        """An evaluator for each manifest: PyIceberg's keeps in itself which one it looks at.
+        """A copy for each manifest: PyIceberg's evaluator keeps in itself which one it looks at.
 
         Threads share it, and a file that is to be deleted then seems to be in no manifest.
         """
-        build = super()._build_manifest_evaluator
-        return lambda manifest: build(spec_id)(manifest)
+        evaluator = cast(MethodType, super()._build_manifest_evaluator(spec_id))
+        visitor: Any = evaluator.__self__
+        return lambda manifest: bool(copy(visitor).eval(manifest))
 
     def _summary(self, snapshot_properties: Any = {}) -> Summary:  # noqa: B006 - PyIceberg's own
         summary = super()._summary(snapshot_properties)
