@@ -39,6 +39,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """What is frozen would outlive the interpreter, and DuckDB fill the screen with its leaks."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def _served() -> Iterator[LocalAws]:
     """MiniStack's state is global to a process, so there is one server for all tests of it."""
