@@ -362,7 +362,7 @@ def test_a_stage_that_is_not_deployed_is_told_of(ann: Any) -> None:
 def test_an_aws_that_can_not_be_reached_is_told_of(
     ann: Any, connection: pytest.MonkeyPatch
 ) -> None:
-    from salesflow_airflow.questions.router import opened
+    from salesflow_airflow.dashboard.deployments import opened
 
     there = airflow_environment("http://127.0.0.1:9", airflow_home.HOME)
     with pytest.MonkeyPatch.context() as patch:

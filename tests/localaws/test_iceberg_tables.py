@@ -12,7 +12,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType
 
 from localaws.athena.failures import QueryFailed
-from localaws.athena.iceberg.tables import IcebergTables, catalog_properties, translated
+from localaws.athena.iceberg.tables import IcebergTables, catalog_properties, committing
 from localaws.server import LocalAws
 
 SCHEMA = Schema(
@@ -81,7 +81,7 @@ def test_of_two_commits_that_began_together_the_second_conflicts(tables: Iceberg
     first, second = tables.load("sales", "orders"), tables.load("sales", "orders")
     first.append(rows(1))
 
-    with pytest.raises(QueryFailed) as failed, translated("sales", "orders"):
+    with pytest.raises(QueryFailed) as failed, committing("sales", "orders"):
         second.append(rows(2))
 
     assert failed.value.message == (

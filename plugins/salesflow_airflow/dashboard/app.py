@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.api_fastapi.core_api.security import requires_authenticated
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from salesflow.dashboard.failures import NotDeployed
 from salesflow_airflow.dashboard.days import router as days
+from salesflow_airflow.dashboard.deployments import Stage
 from salesflow_airflow.dashboard.events import EventStream
 from salesflow_airflow.dashboard.feed import Feed, State
-from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
+from salesflow_airflow.defaults import default_stage
 from salesflow_airflow.questions.router import router as questions
 
 if TYPE_CHECKING:
@@ -52,9 +53,6 @@ class KindName(StrEnum):
     LIVE = "live"
     LAKE = "lake"
     PIPELINE = "pipeline"
-
-
-Stage = Annotated[str | None, Query(pattern=STAGE_PATTERN, max_length=STAGE_LENGTH)]
 
 
 def create_app(open_feed: Callable[[str], Feed]) -> FastAPI:

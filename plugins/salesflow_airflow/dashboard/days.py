@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from airflow.api_fastapi.core_api.security import requires_authenticated
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from salesflow.daily_page import read_page
 from salesflow.pages.page import CONTENT_TYPE
-from salesflow_airflow.dashboard.deployments import opened
-from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
+from salesflow_airflow.dashboard.deployments import QUICK, Stage, opened
+from salesflow_airflow.defaults import default_stage
 from salesflow_airflow.questions.told import NotAsked, ToldRoute
 
 # A page has its scripts in itself, and comes from a bucket that others may write to: in a sandbox
@@ -38,7 +38,7 @@ router = APIRouter(
 @router.get("/{day}")
 def read_day(
     day: Annotated[str, Path(max_length=40)],
-    stage: Annotated[str | None, Query(pattern=STAGE_PATTERN, max_length=STAGE_LENGTH)] = None,
+    stage: Stage = None,
 ) -> Response:
     """The page of a day."""
     asked = _day(day)
@@ -46,7 +46,7 @@ def read_day(
     def reader(connect: Any, outputs: Any, _now: datetime) -> Any:
         return {"page": read_page(connect("s3"), outputs["LakeBucketName"], asked)}
 
-    page = opened(stage or default_stage()).read(reader, datetime.now(UTC))["page"]
+    page = opened(stage or default_stage(), QUICK).read(reader, datetime.now(UTC))["page"]
     if page is None:
         raise NotAsked(404, f"there is no page of {asked}: the DAG daily_sales_reports writes it")
     return Response(

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import Query
 
 from salesflow.dashboard.failures import NotDeployed
 from salesflow.dashboard.lake import lake_data, read_lake
@@ -19,6 +20,7 @@ from salesflow.dashboard.live import live_data, read_live
 from salesflow.dashboard.pipeline import pipeline_data, read_pipeline
 from salesflow.deployment import Connect, StackMissing, deployment_prefix, stack_outputs
 from salesflow_airflow.dashboard.feed import Feed, Kind
+from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN
 from salesflow_airflow.deployment import connect
 
 KEPT_SECONDS: Final = 300.0
@@ -34,11 +36,14 @@ MOST_FEEDS: Final = 8
 """So many feeds are kept; beyond that, those that nobody follows are forgotten."""
 
 # An AWS that can't be reached is to be told of in about five seconds. The poller asks again anyway.
-_CONFIG: Final = Config(
+QUICK: Final = Config(
     connect_timeout=1,
     read_timeout=2.5,
     retries={"mode": "standard", "total_max_attempts": 2},
 )
+
+Stage = Annotated[str | None, Query(pattern=STAGE_PATTERN, max_length=STAGE_LENGTH)]
+"""Of a request; the usual one if it names none."""
 
 Reader = Callable[[Connect, Mapping[str, str], datetime], Mapping[str, Any]]
 
@@ -143,10 +148,10 @@ def kinds_of(deployment: Deployment) -> list[Kind]:
     ]
 
 
-@lru_cache(maxsize=16)
-def opened(stage: str) -> Deployment:
-    """The deployment of a stage, its clients kept, for what is looked at once."""
-    return Deployment(stage, partial(connect, config=_CONFIG))
+@lru_cache(maxsize=32)
+def opened(stage: str, config: Config) -> Deployment:
+    """The deployment of a stage, its clients kept, for what is asked for once."""
+    return Deployment(stage, partial(connect, config=config))
 
 
 class Deployments:
@@ -161,7 +166,7 @@ class Deployments:
         if stage not in self._feeds:
             if len(self._feeds) >= MOST_FEEDS:
                 self._feeds = {name: feed for name, feed in self._feeds.items() if feed.viewers}
-            deployment = Deployment(stage, partial(connect, config=_CONFIG))
+            deployment = Deployment(stage, partial(connect, config=QUICK))
             self._feeds[stage] = Feed(kinds_of(deployment), self._executor)
         return self._feeds[stage]
 

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
 from airflow.models import Log
 from botocore.config import Config
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi import Path as PathParameter
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
@@ -29,9 +29,8 @@ from salesflow.questions.asking import Question
 from salesflow.questions.cost import DOLLARS_PER_TEBIBYTE
 from salesflow.questions.guard import MAX_BYTES, Refused
 from salesflow.questions.spreadsheet import csv_lines
-from salesflow_airflow.dashboard.deployments import Deployment
-from salesflow_airflow.defaults import STAGE_LENGTH, STAGE_PATTERN, default_stage
-from salesflow_airflow.deployment import connect
+from salesflow_airflow.dashboard.deployments import Deployment, Stage, opened
+from salesflow_airflow.defaults import default_stage
 from salesflow_airflow.questions.about import about_tables
 from salesflow_airflow.questions.told import NotAsked, ToldRoute
 
@@ -115,17 +114,9 @@ async def asked(request: Request) -> str:
     return str(body["sql"])
 
 
-@lru_cache(maxsize=16)
-def opened(stage: str) -> Deployment:
-    """The deployment of a stage, its clients kept."""
-    return Deployment(stage, partial(connect, config=_CONFIG))
-
-
-def deployment(
-    stage: Annotated[str | None, Query(pattern=STAGE_PATTERN, max_length=STAGE_LENGTH)] = None,
-) -> Deployment:
+def deployment(stage: Stage = None) -> Deployment:
     """The deployment that a request is about."""
-    return opened(stage or default_stage())
+    return opened(stage or default_stage(), _CONFIG)
 
 
 DeploymentDep = Annotated[Deployment, Depends(deployment)]

@@ -23,7 +23,7 @@ from pyiceberg.table.update.validate import _added_data_files
 from pyiceberg.utils.datetime import datetime_to_millis
 
 from localaws.athena.failures import QueryFailed
-from localaws.athena.iceberg.tables import translated
+from localaws.athena.iceberg.tables import committing
 from localaws.athena.run import Run
 
 #: Whether rows of a file could be among those that a statement asks for.
@@ -68,7 +68,7 @@ def commit(
         replacement.delete_data_file(file)
     database, name = table.name()
     try:
-        with translated(database, name), run.iceberg.turn(database, name):
+        with committing(database, name):
             replacement.commit()
             run.decide()
             transaction.commit_transaction()

@@ -17,7 +17,7 @@ from localaws.athena.glue_tables import GlueTable, is_iceberg, is_view
 from localaws.athena.iceberg import properties as athena_properties
 from localaws.athena.iceberg.schemas import glue_type, iceberg_type, schema_of, spec_of
 from localaws.athena.iceberg.statements import ChangeColumn, DropColumn, UnsetTableProperties
-from localaws.athena.iceberg.tables import translated
+from localaws.athena.iceberg.tables import committing
 from localaws.athena.run import Outcome, Run
 from localaws.athena.statements import (
     AddColumns,
@@ -86,7 +86,7 @@ def changeable(run: Run, name: Name) -> Table:
 def add_columns(table: Table, statement: AddColumns) -> Outcome:
     """New columns come last; the rows that are there have NULL in them."""
     known = {field.name for field in table.schema().fields}
-    with translated(*table.name()), table.update_schema() as update:
+    with committing(*table.name()), table.update_schema() as update:
         for column in statement.columns:
             if column.name in known:
                 raise _duplicate(column.name)
@@ -107,7 +107,7 @@ def change_column(run: Run, statement: ChangeColumn) -> Outcome:
         raise _duplicate(new.name)
     wanted = iceberg_type(new.type)
     try:
-        with translated(*table.name()), table.update_schema() as update:
+        with committing(*table.name()), table.update_schema() as update:
             if glue_type(old.field_type) != glue_type(wanted):
                 update.update_column(statement.column, field_type=wanted)
             if new.comment is not None:
@@ -130,7 +130,7 @@ def drop_column(run: Run, statement: DropColumn) -> Outcome:
     field = _field(table, statement.column)
     if any(part.source_id == field.field_id for part in table.spec().fields):
         raise QueryFailed(f"NOT_SUPPORTED: Cannot drop partition field: {statement.column}")
-    with translated(*table.name()), table.update_schema() as update:
+    with committing(*table.name()), table.update_schema() as update:
         update.delete_column(statement.column)
     return Outcome()
 
@@ -147,7 +147,7 @@ def _field(table: Table, name: str) -> NestedField:
 def set_properties(table: Table, statement: SetTableProperties) -> Outcome:
     """Add properties, or change them; only those that Athena knows."""
     changed = athena_properties.to_iceberg(statement.properties)
-    with translated(*table.name()), table.transaction() as transaction:
+    with committing(*table.name()), table.transaction() as transaction:
         transaction.set_properties(changed)
     return Outcome()
 
@@ -156,6 +156,6 @@ def unset_properties(run: Run, statement: UnsetTableProperties) -> Outcome:
     """Remove properties; what isn't there is no error."""
     table = changeable(run, statement.name)
     keys = [athena_properties.iceberg_key(key) for key in statement.keys]
-    with translated(*table.name()), table.transaction() as transaction:
+    with committing(*table.name()), table.transaction() as transaction:
         transaction.remove_properties(*keys)
     return Outcome()

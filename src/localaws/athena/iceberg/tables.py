@@ -71,7 +71,6 @@ class IcebergTables:
         #: One for all tables, since it holds the connections and what was read.
         self.io = LakeIO(properties)
         self._metadata: OrderedDict[str, TableMetadata] = OrderedDict()
-        self._turns: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
     def load(self, database: str, name: str) -> Table:
@@ -131,7 +130,7 @@ class IcebergTables:
         Raises:
             QueryFailed: there is such a table, or no such database.
         """
-        with translated(database, name):
+        with committing(database, name):
             return self.catalog.create_table(
                 (database, name),
                 schema,
@@ -139,17 +138,6 @@ class IcebergTables:
                 partition_spec=spec,
                 properties={"format-version": "2", **properties},
             )
-
-    @contextmanager
-    def turn(self, database: str, name: str) -> Iterator[None]:
-        """Wait for the statements that are committing to a table now.
-
-        PyIceberg tries four times against all comers, and with three of them somebody often lost.
-        """
-        with self._lock:
-            turn = self._turns.setdefault((database, name), threading.Lock())
-        with turn:
-            yield
 
     def _read_metadata(self, database: str, name: str, location: str) -> TableMetadata:
         """A metadata file, which never changes once it is written."""
@@ -176,15 +164,23 @@ class IcebergTables:
         return metadata
 
 
+#: Tables, by database and name, and the turn to commit to each.
+_turns: dict[tuple[str, str], threading.Lock] = {}
+
+
 @contextmanager
-def translated(database: str, name: str) -> Iterator[None]:
-    """What PyIceberg says of a commit, as Athena says it.
+def committing(database: str, name: str) -> Iterator[None]:
+    """Commit to a table when it is one's turn; what PyIceberg says of it is said as by Athena.
+
+    PyIceberg tries a snapshot four times against all comers, and all else once: of three writers
+    somebody often lost.
 
     Raises:
         QueryFailed: instead of PyIceberg's own errors.
     """
     try:
-        yield
+        with _turns.setdefault((database, name), threading.Lock()):
+            yield
     except TableAlreadyExistsError as error:
         raise already_exists("Table", name) from error
     except NoSuchTableError as error:

@@ -23,7 +23,7 @@ from localaws.athena.iceberg.changes import writable
 from localaws.athena.iceberg.data_files import remove
 from localaws.athena.iceberg.properties import number
 from localaws.athena.iceberg.statements import Vacuum
-from localaws.athena.iceberg.tables import translated
+from localaws.athena.iceberg.tables import committing
 from localaws.athena.run import Outcome, Run
 from localaws.athena.storage import Place
 
@@ -66,7 +66,7 @@ def vacuum(run: Run, statement: Vacuum) -> Outcome:
 
 def _expire(run: Run, table: Table, oldest: datetime) -> None:
     database, name = table.name()
-    with translated(database, name):
+    with committing(database, name):
         for attempt in range(_ATTEMPTS):
             expired = _expired(table.metadata, oldest)
             if not expired:
