@@ -356,8 +356,9 @@ def test_those_who_wait_for_aws_leave_airflow_its_threads() -> None:
 
     async def ask(client: httpx.AsyncClient) -> list[int]:
         requests = [asyncio.create_task(client.get(f"/{number}")) for number in range(60)]
-        while len(waiting) < 8:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while len(waiting) < 8:
+                await asyncio.sleep(0.01)
         # A thread is there at once, which it isn't if all forty wait.
         assert await asyncio.wait_for(anyio.to_thread.run_sync(len, waiting), 10) == 8
         aws_answers.set()
